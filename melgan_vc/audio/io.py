@@ -1,0 +1,125 @@
+"""Recordings in, recordings out: any rate and channel count that libsndfile reads."""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from melgan_vc.errors import UserError
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
+NEEDS_CONVERSION = (".m4a", ".aac", ".wma", ".webm", ".mp4", ".mkv", ".mov", ".amr", ".ape", ".wv")
+LOUDEST = 0.999  # of a sample that integer PCM can hold
+PCM_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A decoded file.
+
+    Attributes:
+        waveform: (C, N) float32, channels and samples, full scale at 1.
+        sample_rate: in Hz.
+        subtype: libsndfile's name of the sample format, such as PCM_24.
+    """
+
+    waveform: np.ndarray
+    sample_rate: int
+    subtype: str
+
+    @property
+    def seconds(self) -> float:
+        return self.waveform.shape[-1] / self.sample_rate
+
+
+def read(path: Path) -> Recording:
+    """Decode a file whole.
+
+    Raises:
+        UserError: no audio, none of a known format, truncated, empty, or with NaN or infinite samples.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; check the path")
+    try:
+        with soundfile.SoundFile(path) as file:
+            promised = file.frames
+            samples = file.read(dtype="float32", always_2d=True)
+            rate, subtype = file.samplerate, file.subtype
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise UserError(unreadable(path, str(error))) from error
+    if promised > 0 and len(samples) < promised:
+        raise UserError(
+            f"{path}: truncated: {len(samples) / rate:.2f} s of {promised / rate:.2f} s could be decoded; "
+            "export or copy the recording again"
+        )
+    if len(samples) == 0:
+        raise UserError(f"{path}: holds no samples; remove it or record it again")
+    bad = int(np.count_nonzero(~np.isfinite(samples)))
+    if bad:
+        raise UserError(f"{path}: {bad} of {samples.size} samples are NaN or infinite; repair or re-export the recording")
+    return Recording(np.ascontiguousarray(samples.T), rate, subtype)
+
+
+def unreadable(path: Path, reason: str) -> str:
+    """One line on why a file could not be decoded."""
+    reason = reason.split(": ", 1)[-1].strip().rstrip(".")
+    if path.suffix.lower() in NEEDS_CONVERSION:
+        return f"{path}: {path.suffix} files cannot be read; convert it first, e.g. ffmpeg -i IN{path.suffix} OUT.wav"
+    return f"{path}: cannot be read as audio ({reason}); give a complete wav, flac, ogg or mp3 file"
+
+
+def read_mono(path: Path, sample_rate: int) -> np.ndarray:
+    """A file as one channel (N,) float32 at a sample rate: the mean of its channels, resampled."""
+    recording = read(path)
+    mono = recording.waveform.mean(axis=0, keepdims=True)
+    return resample(mono, recording.sample_rate, sample_rate)[0]
+
+
+def resample(waveform: np.ndarray, from_rate: int, to_rate: int, samples: int | None = None) -> np.ndarray:
+    """A waveform (C, N) at another rate, by soxr; with ``samples``, cut or filled with silence to exactly so many."""
+    if from_rate != to_rate:
+        waveform = soxr.resample(np.ascontiguousarray(waveform.T), from_rate, to_rate).T.astype(np.float32)
+    if waveform.shape[-1] == 0:  # soxr can round a few samples down to none
+        waveform = np.zeros((waveform.shape[0], 1), np.float32)
+    if samples is not None:
+        waveform = np.pad(waveform[:, :samples], ((0, 0), (0, max(0, samples - waveform.shape[-1]))))
+    return waveform
+
+
+def write(path: Path, waveform: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> float:
+    """Write a waveform (C, N) under its final name in one step; the format follows the suffix.
+
+    A waveform over full scale is turned down as a whole instead of being clipped.
+
+    Returns:
+        The gain that was applied, 1 or less.
+    """
+    peak = float(np.abs(waveform).max(initial=0.0))
+    gain = LOUDEST / peak if peak > LOUDEST else 1.0
+    format_name = path.suffix[1:].upper()
+    if format_name not in ("WAV", "FLAC", "OGG"):
+        raise UserError(f"{path}: cannot write {path.suffix or 'a file without a suffix'}; use .wav, .flac or .ogg")
+    if subtype not in PCM_SUBTYPES or not soundfile.check_format(format_name, subtype):
+        subtype = soundfile.default_subtype(format_name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".part")
+    os.close(handle)
+    try:
+        soundfile.write(temporary, (waveform * gain).T, sample_rate, subtype=subtype, format=format_name)
+        os.chmod(temporary, 0o666 & ~current_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return gain
+
+
+def current_umask() -> int:
+    """The process' file mode mask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,35 @@
+"""Mels as pictures, all on one scale."""
+
+from collections.abc import Mapping
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from melgan_vc.spec import AudioSpec
+
+matplotlib.use("Agg")
+
+
+def mel_figure(mels: Mapping[str, np.ndarray], audio: AudioSpec, title: str = "") -> Figure:
+    """Normalised mels (M, T) by name, one under the other, time in seconds and level in dB under full scale."""
+    longest = max(mel.shape[1] for mel in mels.values())
+    figure = Figure(figsize=(9, 1 + 2.2 * len(mels)), layout="constrained")
+    axes = figure.subplots(len(mels), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, (name, mel) in zip(axes, mels.items(), strict=True):
+        level = (mel - 1) / 2 * audio.range_db
+        image = axis.imshow(
+            level,
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            vmin=-audio.range_db,
+            vmax=0,
+            extent=(0, audio.seconds(mel.shape[1]), 0, mel.shape[0]),
+        )
+        axis.set(title=name, ylabel="mel bin", xlim=(0, audio.seconds(longest)))
+    axes[-1].set_xlabel("seconds")
+    figure.colorbar(image, ax=list(axes), label="dB")
+    if title:
+        figure.suptitle(title)
+    return figure

@@ -1,0 +1,159 @@
+"""The bundle: all that conversion needs in one safetensors file, plain tensors and JSON and no code."""
+
+import copy
+import importlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from melgan_vc.errors import UserError
+from melgan_vc.networks.layers import folded_state, settle_spectral_norm
+from melgan_vc.spec import AudioSpec, ChunkSpec
+
+FORMAT = "melgan_vc bundle 1"
+NAME = "bundle.safetensors"
+NETWORKS = "melgan_vc.networks."
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained generator and what it was trained for.
+
+    Attributes:
+        generator: in inference mode, spectral norms folded into the kernels.
+        arguments: of its class, so that it can be built again.
+        audio, chunk: the mels and the chunks it takes.
+        provenance: where it comes from, as plain JSON values.
+    """
+
+    generator: nn.Module
+    arguments: Mapping[str, Any]
+    audio: AudioSpec
+    chunk: ChunkSpec
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def check_audio(self, audio: AudioSpec) -> None:
+        """Refuse to be used with another front end than the one it was trained with."""
+        differing = [
+            f"{name} {value} (bundle {asdict(self.audio)[name]})"
+            for name, value in asdict(audio).items()
+            if value != asdict(self.audio)[name]
+        ]
+        if differing:
+            raise UserError(
+                f"this AudioSpec does not fit the bundle: {', '.join(differing)}; leave audio= out to use the bundle's own"
+            )
+
+    def save(self, path: Path) -> None:
+        """Write the bundle under its final name in one step."""
+        kind = type(self.generator)
+        about = {
+            "generator": {"class": f"{kind.__module__}.{kind.__qualname__}", "arguments": dict(self.arguments)},
+            "audio": asdict(self.audio),
+            "chunk": asdict(self.chunk),
+            "provenance": dict(self.provenance),
+        }
+        tensors = {name: value.detach().cpu().contiguous() for name, value in self.generator.state_dict().items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            save_file(tensors, temporary, metadata={"format": FORMAT, "about": json.dumps(about)})
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def pack(
+    generator: nn.Module,
+    arguments: Mapping[str, Any],
+    audio: AudioSpec,
+    chunk: ChunkSpec,
+    provenance: Mapping[str, Any],
+    settle: bool = True,
+) -> Bundle:
+    """A bundle of a generator as it is trained, which stays as it is.
+
+    Args:
+        generator: with spectral norms, on any device.
+        arguments: of its class, but for ``spectral``.
+        audio, chunk, provenance: see :class:`Bundle`.
+        settle: let the spectral norms' power iterations converge first; False takes them as they stand.
+    """
+    trained = copy.deepcopy(generator).cpu()
+    if settle:
+        settle_spectral_norm(trained)
+    plain = {**arguments, "spectral": False}
+    folded = type(generator)(**plain)
+    folded.load_state_dict(folded_state(trained))
+    return Bundle(folded.eval(), plain, audio, chunk, provenance)
+
+
+def locate(path: Path) -> Path:
+    """The bundle file of a path that is a bundle or a run directory."""
+    if path.is_dir():
+        path = path / NAME
+        if not path.is_file():
+            raise UserError(f"{path.parent}: no {NAME} in this folder; give a bundle file or a finished run directory")
+    if not path.is_file():
+        raise UserError(f"{path}: no such bundle; give a bundle file or a run directory")
+    return path
+
+
+def load(path: Path) -> Bundle:
+    """Read a bundle file or a run directory's bundle.
+
+    Raises:
+        UserError: it is missing, no bundle, or its weights do not fit what it says of itself.
+    """
+    path = locate(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: cannot be read as a bundle ({error}); export or copy it again") from error
+    if metadata.get("format") != FORMAT:
+        raise UserError(f"{path}: format {metadata.get('format')!r} found, {FORMAT!r} expected; is it another file?")
+    try:
+        about = json.loads(metadata["about"])
+        audio, chunk = AudioSpec(**about["audio"]), ChunkSpec(**about["chunk"])
+        generator = build(about["generator"]["class"], about["generator"]["arguments"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: the bundle's description is damaged ({error}); export it again") from error
+    bins = about["generator"]["arguments"].get("n_mels")
+    if bins != audio.n_mels:
+        raise UserError(
+            f"{path}: its AudioSpec has {audio.n_mels} mel bins, its generator {bins}; they do not fit: export it again"
+        )
+    load_strictly(generator, tensors, path)
+    return Bundle(generator.eval(), about["generator"]["arguments"], audio, chunk, about.get("provenance", {}))
+
+
+def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """A network of this package by its class path; any other path is refused, for a file must not choose code."""
+    module, _, kind = name.rpartition(".")
+    if not name.startswith(NETWORKS) or not kind.isidentifier():
+        raise UserError(f"the generator's class is {name!r}, but a bundle may only name classes of {NETWORKS}*")
+    try:
+        found = getattr(importlib.import_module(module), kind)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"the generator's class {name!r} is unknown to this version of melgan_vc") from error
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise UserError(f"{name!r} is not a network")
+    return found(**arguments)
+
+
+def load_strictly(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Load all weights or none."""
+    try:
+        network.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: the weights do not fit the generator it names ({reason}); export it again") from error

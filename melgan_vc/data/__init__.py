@@ -1,0 +1,1 @@
+"""Folders of recordings to memory-mapped mels to batches of windows."""

@@ -1,0 +1,58 @@
+"""Find the recordings of a domain."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from melgan_vc.audio.io import NEEDS_CONVERSION, SUFFIXES
+from melgan_vc.errors import UserError
+
+BUNDLED = "bundled:"
+BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "bundled"
+
+
+def locate(name: str) -> Path:
+    """The folder or file of a path as users write it: ~ is expanded, ``bundled:voices/source`` is package data."""
+    if name.startswith(BUNDLED):
+        return BUNDLED_FOLDER / name.removeprefix(BUNDLED)
+    return Path(name).expanduser()
+
+
+def find(folder: Path) -> list[Path]:
+    """All recordings under a folder, nested and behind links too, sorted by path.
+
+    Raises:
+        UserError: no such folder, or no recording in it.
+    """
+    if not folder.exists():
+        raise UserError(f"{folder}: no such folder; give one with wav, flac, ogg or mp3 files")
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is a file; give the folder that holds the recordings")
+    files = list(walk(folder))
+    found = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
+    if not found:
+        others = [path for path in files if path.suffix.lower() in NEEDS_CONVERSION]
+        hint = f"; {len(others)} {others[0].suffix} files are there: convert them to wav first" if others else ""
+        raise UserError(f"{folder}: no recordings found; put wav, flac, ogg or mp3 files there{hint}")
+    return found
+
+
+def walk(folder: Path) -> list[Path]:
+    """Files under a folder, but for hidden ones; each real folder once, so that circles of links end."""
+    files: list[Path] = []
+    seen: set[str] = set()
+    for root, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(root)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        files += [Path(root) / name for name in names if not name.startswith(".")]
+    return files
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's content, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

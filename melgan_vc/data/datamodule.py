@@ -1,0 +1,139 @@
+"""Two folders of recordings as one Lightning data module."""
+
+import logging
+from pathlib import Path
+
+import lightning as L
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from melgan_vc.data import corpus, store
+from melgan_vc.data.dataset import Batch, EndlessBatches, RandomWindows, Split, WindowPairs, split_items
+from melgan_vc.data.store import MelStore
+from melgan_vc.errors import UserError
+from melgan_vc.spec import AudioSpec, ChunkSpec
+
+log = logging.getLogger(__name__)
+
+
+class ChunkDataModule(L.LightningDataModule):
+    """Unpaired recordings of a source and a target domain.
+
+    Args:
+        source, target: folders, or ``bundled:...``.
+        audio, chunk: the mels and the windows to make.
+        batch_size: windows of each domain in a batch.
+        store: folder for the prepared mels.
+        validation_share: of the files that are held out.
+        seed: of the random windows.
+        workers: loader processes; 0 is fastest for windows this small.
+        progress: show bars.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        target: str,
+        audio: AudioSpec,
+        chunk: ChunkSpec,
+        batch_size: int = 16,
+        store: str = "prepared",
+        validation_share: float = 0.05,
+        seed: int = 0,
+        workers: int = 0,
+        progress: bool = True,
+    ) -> None:
+        super().__init__()
+        if batch_size < 2:
+            raise UserError(f"data.batch_size is {batch_size}: give 2 or more, for batch norm needs several items")
+        if not 0 <= validation_share < 1:
+            raise UserError(f"data.validation_share is {validation_share}: give a share from 0 up to, not including, 1")
+        self.folders = {"source": corpus.locate(source), "target": corpus.locate(target)}
+        self.audio = audio
+        self.chunk = chunk
+        self.batch_size = batch_size
+        self.root = Path(store).expanduser()
+        self.validation_share = validation_share
+        self.seed = seed
+        self.workers = workers
+        self.progress = progress
+        self.stores: dict[str, MelStore] = {}
+        self.splits: dict[str, Split] = {}
+
+    def prepare_data(self) -> None:
+        for folder in self.folders.values():
+            store.prepare(folder, self.audio, self.root, self.progress)
+
+    def setup(self, stage: str = "fit") -> None:
+        if self.splits:
+            return
+        for domain, folder in self.folders.items():
+            opened = store.prepare(folder, self.audio, self.root, self.progress)
+            split = split_items(opened.items, self.chunk.window, self.validation_share)
+            self.check(domain, opened, split)
+            self.stores[domain], self.splits[domain] = opened, split
+            log.info("%s", self.describe(domain))
+
+    def check(self, domain: str, opened: MelStore, split: Split) -> None:
+        """Refuse a domain without a single window; name the recordings that are too short for one."""
+        needed = self.audio.seconds(self.chunk.window)
+        if not split.train:
+            longest = max(item.seconds for item in opened.items)
+            raise UserError(
+                f"{self.folders[domain]}: no recording of the {domain} is long enough: the longest has "
+                f"{longest:.2f} s, a window needs {needed:.2f} s; give longer recordings or a smaller chunk.width"
+            )
+        if split.short:
+            names = ", ".join(split.short[:5]) + (", ..." if len(split.short) > 5 else "")
+            log.warning(
+                "%s: %d of %d recordings are shorter than a window (%.2f s) and not used: %s",
+                domain,
+                len(split.short),
+                len(opened.items),
+                needed,
+                names,
+            )
+
+    def describe(self, domain: str) -> str:
+        """One line on what a domain holds."""
+        split = self.splits[domain]
+        minutes = {
+            part: self.audio.seconds(sum(segment.frames for segment in getattr(split, part))) / 60
+            for part in ("train", "validation")
+        }
+        return (
+            f"{domain}: {len(split.train)} recordings for training ({minutes['train']:.1f} min), "
+            f"{len(split.validation)} for validation ({minutes['validation']:.1f} min), from {self.folders[domain]}"
+        )
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        source, target = (
+            RandomWindows(
+                self.stores[domain].mels, self.splits[domain].train, self.chunk.window, self.seed, stream
+            )
+            for stream, domain in enumerate(("source", "target"))
+        )
+        return DataLoader(
+            WindowPairs(source, target),
+            batch_sampler=EndlessBatches(self.batch_size),
+            collate_fn=as_it_is,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+        )
+
+    def held_out(self, domain: str, clips: int, seconds: float) -> list[Tensor]:
+        """The starts of that many validation recordings as mels (M, T); fewer where there are fewer."""
+        most = max(1, int(seconds * self.audio.sample_rate / self.audio.hop_length))
+        mels = self.stores[domain].mels
+        found = []
+        for segment in self.splits[domain].validation[:clips]:
+            piece = mels[segment.offset : segment.offset + min(most, segment.frames)]
+            found.append(torch.from_numpy(np.array(piece)).float().T.contiguous())
+        return found
+
+
+def as_it_is(batch: Batch) -> Batch:
+    """The dataset already returns whole batches."""
+    return batch

@@ -1,0 +1,156 @@
+"""Random windows of two domains, each a pure function of a seed and a sample number."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from melgan_vc.data.store import Item
+
+
+class Batch(NamedTuple):
+    """Windows of both domains, unpaired: (B, M, S·W) each."""
+
+    source: Tensor
+    target: Tensor
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a store's mels that windows may be cut from, in frames."""
+
+    path: str
+    offset: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a domain's recordings are used for.
+
+    Attributes:
+        train, validation: stretches with room for a window.
+        short: paths of recordings too short for one window, used for neither.
+    """
+
+    train: tuple[Segment, ...]
+    validation: tuple[Segment, ...]
+    short: tuple[str, ...]
+
+
+def split_items(items: Sequence[Item], window: int, share: float) -> Split:
+    """Divide recordings by file, by a hash of each path, so that adding files moves none of the others.
+
+    At least one file is kept for validation; of a single file, its end is.
+
+    Args:
+        items: of the store.
+        window: frames that a recording must have.
+        share: of the files that goes to validation, in [0, 1).
+    """
+    long = [Segment(item.path, item.offset, item.frames) for item in items if item.frames >= window]
+    short = tuple(item.path for item in items if item.frames < window)
+    if not long or share <= 0:
+        return Split(tuple(long), (), short)
+    if len(long) == 1:
+        return Split(*cut_end(long[0], window, share), short)
+    draws = {segment: unit_hash(segment.path) for segment in long}
+    bound = max(share, min(draws.values()))
+    if bound >= max(draws.values()):  # keep at least one for training
+        bound = sorted(draws.values())[-2]
+    train = tuple(segment for segment in long if draws[segment] > bound)
+    validation = tuple(segment for segment in long if draws[segment] <= bound)
+    return Split(train, validation, short)
+
+
+def cut_end(segment: Segment, window: int, share: float) -> tuple[tuple[Segment, ...], tuple[Segment, ...]]:
+    """The start of a recording for training and its end for validation, if both have room for a window."""
+    kept = max(window, round(segment.frames * share))
+    rest = segment.frames - kept
+    if rest < window:
+        return (segment,), ()
+    return (
+        (Segment(segment.path, segment.offset, rest),),
+        (Segment(segment.path, segment.offset + rest, kept),),
+    )
+
+
+def unit_hash(text: str) -> float:
+    """A number in [0, 1) that depends on the text alone."""
+    import hashlib
+
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big") / 2**56
+
+
+def mix(numbers: np.ndarray) -> np.ndarray:
+    """SplitMix64 (Steele et al., 2014): each 64-bit number to one that looks random."""
+    with np.errstate(over="ignore"):
+        z = numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))
+
+
+class RandomWindows:
+    """Windows of one domain, drawn evenly from all places where one fits.
+
+    Args:
+        mels: (T, M) float16.
+        segments: where windows may be cut; each has at least ``window`` frames.
+        window: frames (S·W).
+        seed: any whole number.
+        stream: tells the domains apart.
+    """
+
+    def __init__(self, mels: np.ndarray, segments: Sequence[Segment], window: int, seed: int, stream: int) -> None:
+        self.mels = mels
+        self.window = window
+        self.key = mix(mix(np.array([seed % 2**64], np.uint64)) + np.uint64(stream))[0]
+        self.offsets = np.array([segment.offset for segment in segments])
+        self.ends = np.cumsum([segment.frames - window + 1 for segment in segments])
+
+    def starts(self, numbers: np.ndarray) -> np.ndarray:
+        """First frames of the windows of these sample numbers."""
+        with np.errstate(over="ignore"):
+            draws = mix(mix(numbers) + self.key)
+        places = (draws % np.uint64(self.ends[-1])).astype(np.int64)
+        segment = np.searchsorted(self.ends, places, side="right")
+        before = np.where(segment > 0, self.ends[segment - 1], 0)
+        return self.offsets[segment] + places - before
+
+    def take(self, numbers: np.ndarray) -> Tensor:
+        """Windows (B, M, S·W) of these sample numbers (B,)."""
+        windows = np.stack([self.mels[start : start + self.window] for start in self.starts(numbers)])
+        return torch.from_numpy(windows).float().transpose(1, 2).contiguous()
+
+
+class WindowPairs(Dataset[Batch]):
+    """Unpaired windows of source and target; loads a batch of sample numbers at a time."""
+
+    def __init__(self, source: RandomWindows, target: RandomWindows) -> None:
+        self.source = source
+        self.target = target
+
+    def __getitem__(self, number: int) -> Batch:
+        return self.__getitems__([number])
+
+    def __getitems__(self, numbers: list[int]) -> Batch:
+        wanted = np.array(numbers, np.uint64)
+        return Batch(self.source.take(wanted), self.target.take(wanted))
+
+
+class EndlessBatches(Sampler[list[int]]):
+    """Sample numbers in order, a batch at a time, without end."""
+
+    def __init__(self, batch_size: int) -> None:
+        self.batch_size = batch_size
+
+    def __iter__(self) -> Iterator[list[int]]:
+        first = 0
+        while True:
+            yield list(range(first, first + self.batch_size))
+            first += self.batch_size

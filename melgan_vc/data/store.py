@@ -1,0 +1,144 @@
+"""A domain's mels, prepared once: one memory-mapped array and a manifest in a folder named by its content."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from melgan_vc.audio.io import read_mono
+from melgan_vc.audio.mel import MelTransform
+from melgan_vc.data import corpus
+from melgan_vc.errors import UserError
+from melgan_vc.spec import AudioSpec
+
+VERSION = 1
+MELS = "mels.npy"
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recording in the store: frames [offset, offset + frames) of the array.
+
+    Attributes:
+        path: relative to the domain's folder.
+        sha256: of the file.
+        offset, frames: in frames.
+        seconds: duration of the recording.
+        clipped: share of samples at full scale.
+    """
+
+    path: str
+    sha256: str
+    offset: int
+    frames: int
+    seconds: float
+    clipped: float
+
+
+@dataclass(frozen=True)
+class MelStore:
+    """The mels of a domain: array (T, M) float16, time-major so that a window is one contiguous piece."""
+
+    folder: Path
+    origin: str
+    content: str
+    audio: AudioSpec
+    items: tuple[Item, ...]
+    mels: np.ndarray
+
+    @property
+    def seconds(self) -> float:
+        return sum(item.seconds for item in self.items)
+
+
+def prepare(folder: Path, audio: AudioSpec, root: Path, progress: bool = True) -> MelStore:
+    """The store of a folder's recordings under ``root``, made now unless it is there already.
+
+    The store is found by the content of the files and the AudioSpec: a changed or added file, or another spec, makes
+    a new one; moved or touched files do not.
+
+    Raises:
+        UserError: a recording cannot be read, none is there, or ``root`` cannot be written.
+    """
+    files = {path.relative_to(folder).as_posix(): path for path in corpus.find(folder)}
+    hashes = {name: corpus.digest(path) for name, path in files.items()}
+    content = hashlib.sha256(json.dumps([VERSION, audio.signature, sorted(hashes.items())]).encode()).hexdigest()
+    home = root / f"{folder.resolve().name}-{content[:16]}"
+    if not (home / MANIFEST).is_file():
+        with fresh_folder(home) as temporary:
+            items = write_mels(files, hashes, audio, temporary / MELS, progress)
+            manifest = {"content": content, "origin": str(folder), "audio": asdict(audio)}
+            manifest["items"] = [asdict(item) for item in items]
+            (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+    return load(home)
+
+
+def load(folder: Path) -> MelStore:
+    """Open a prepared store without reading its mels into memory."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        mels = np.load(folder / MELS, mmap_mode="r")
+        items = tuple(Item(**item) for item in manifest["items"])
+        store = MelStore(folder, manifest["origin"], manifest["content"], AudioSpec(**manifest["audio"]), items, mels)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{folder}: the prepared mels are damaged ({error}); delete this folder and start again") from error
+    wanted = sum(item.frames for item in items)
+    if mels.shape != (wanted, store.audio.n_mels):
+        raise UserError(f"{folder}: {mels.shape} mels found, {wanted} frames expected; delete this folder and start again")
+    return store
+
+
+@contextmanager
+def fresh_folder(home: Path) -> Iterator[Path]:
+    """A temporary folder beside ``home`` that takes its name when the body ends well, and is gone otherwise."""
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=home.parent, prefix=f".{home.name}."))
+    except OSError as error:
+        raise UserError(f"{home.parent}: cannot be written ({error.strerror}); choose another folder with data.store=") from error
+    try:
+        yield temporary
+        if not (home / MANIFEST).is_file():  # another process may have been first
+            shutil.rmtree(home, ignore_errors=True)
+            os.replace(temporary, home)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_mels(
+    files: dict[str, Path], hashes: dict[str, str], audio: AudioSpec, path: Path, progress: bool
+) -> list[Item]:
+    """Append the mels of each file to one .npy array (T, M), one recording in memory at a time."""
+    front_end = MelTransform(audio)
+    items: list[Item] = []
+    offset = 0
+    with path.open("wb") as out:
+        start = write_header(out, 0, audio.n_mels)
+        for name, file in tqdm(files.items(), desc="preparing", unit="file", disable=not progress, mininterval=0.5):
+            waveform = read_mono(file, audio.sample_rate)
+            mel = front_end(torch.from_numpy(waveform)).T.numpy().astype(np.float16)  # (T, M)
+            out.write(np.ascontiguousarray(mel).tobytes())
+            clipped = float(np.mean(np.abs(waveform) >= 0.999))
+            items.append(Item(name, hashes[name], offset, len(mel), len(waveform) / audio.sample_rate, clipped))
+            offset += len(mel)
+        out.seek(0)
+        if write_header(out, offset, audio.n_mels) != start:
+            raise RuntimeError("the .npy header changed its length")
+    return items
+
+
+def write_header(out, frames: int, bins: int) -> int:  # type: ignore[no-untyped-def]
+    """Write the .npy header of a float16 array (frames, bins) and tell where its data starts."""
+    shape = {"descr": "<f2", "fortran_order": False, "shape": (frames, bins)}
+    np.lib.format.write_array_header_2_0(out, shape)
+    return out.tell()

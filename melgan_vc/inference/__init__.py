@@ -1,0 +1,1 @@
+"""Bundles at work: mels to mels, files to files."""

@@ -1,0 +1,52 @@
+"""What a training step hands to the losses, and what a loss is."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class GeneratorStep:
+    """All that the generator and the siamese network did in one step.
+
+    Attributes:
+        source, translated: chunks (B, S, M, W) before and after the generator.
+        target, target_out: chunks (B, S, M, W) of the target domain before and after the generator;
+            target_out is None where no loss with ``needs_identity`` is in use.
+        source_vectors, translated_vectors: siamese vectors (2, B, V) of the first and the last chunk of each window.
+        fake_logits: (B,), the discriminator's verdict on the joined translated chunks.
+    """
+
+    source: Tensor
+    translated: Tensor
+    target: Tensor
+    target_out: Tensor | None
+    source_vectors: Tensor
+    translated_vectors: Tensor
+    fake_logits: Tensor
+
+
+@dataclass(frozen=True)
+class DiscriminatorStep:
+    """The discriminator's logits (B,) for windows of the target domain and for joined translated chunks."""
+
+    real_logits: Tensor
+    fake_logits: Tensor
+
+
+class GeneratorLoss(Protocol):
+    """A loss that trains generator and siamese network."""
+
+    group: str  # "generator"
+    needs_identity: bool  # the generator must also translate the target chunks
+
+    def __call__(self, outputs: GeneratorStep) -> Tensor: ...
+
+
+class DiscriminatorLoss(Protocol):
+    """A loss that trains the discriminator."""
+
+    group: str  # "discriminator"
+
+    def __call__(self, outputs: DiscriminatorStep) -> Tensor: ...

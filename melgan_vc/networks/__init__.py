@@ -1,0 +1,1 @@
+"""Generator, discriminator and siamese network: plain arguments in, tensors out."""

@@ -1,0 +1,101 @@
+"""The layers that the three networks share.
+
+The first kernel of every network spans all mel bins, so each is exactly a 1-D network over frames, with mel bins as
+channels. That form computes the notebook's numbers and is the fast one.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.parametrizations import spectral_norm
+
+SLOPE = 0.2
+HALVINGS = 2  # strided layers of every network
+
+
+def same_padding(length: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Zeros before and after, as TensorFlow's "same" puts them: the odd one goes to the end."""
+    total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
+    return total // 2, total - total // 2
+
+
+class Convolution(nn.Conv1d):
+    """Convolution over frames without bias, He-uniform: (B, C, T) to (B, out, T / stride)."""
+
+    def __init__(self, channels: int, out: int, kernel: int, stride: int = 1, same: bool = True) -> None:
+        super().__init__(channels, out, kernel, stride, bias=False)
+        self.same = same
+        nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            weight = self.weight  # a spectral norm is computed here: in float32, whatever the rest runs in
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        if self.same:
+            x = nn.functional.pad(x, same_padding(x.shape[-1], kernel, stride))
+        return nn.functional.conv1d(x, weight, stride=stride)
+
+
+class Block(nn.Sequential):
+    """Convolution, batch norm where asked for, LeakyReLU.
+
+    Args:
+        spectral: divide the kernel by its spectral norm (arXiv:1802.05957), one power iteration a forward pass.
+        norm: batch norm after the convolution, with the notebook's momentum and epsilon.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        out: int,
+        kernel: int,
+        stride: int = 1,
+        same: bool = True,
+        spectral: bool = True,
+        norm: bool = True,
+    ) -> None:
+        convolution: nn.Module = Convolution(channels, out, kernel, stride, same)
+        layers: list[nn.Module] = [spectral_norm(convolution) if spectral else convolution]
+        if norm:
+            layers.append(nn.BatchNorm1d(out, eps=1e-3, momentum=0.01))
+        layers.append(nn.LeakyReLU(SLOPE))
+        super().__init__(*layers)
+
+
+def encoder(bins: int, channels: int, spectral: bool, norm: bool) -> nn.Sequential:
+    """The trunk of siamese and discriminator: (B, M, T) to (B, channels, encoded_frames(T))."""
+    return nn.Sequential(
+        Block(bins, channels, 3, same=False, spectral=spectral, norm=norm),
+        Block(channels, channels, 9, stride=2, spectral=spectral, norm=norm),
+        Block(channels, channels, 7, stride=2, spectral=spectral, norm=norm),
+    )
+
+
+def encoded_frames(frames: int) -> int:
+    """Frames that the trunk leaves of so many: "valid" over 3, then halved twice, rounded up."""
+    return -(-(frames - 2) // 2**HALVINGS)
+
+
+def settle_spectral_norm(network: nn.Module, iterations: int = 30) -> None:
+    """Let every spectral norm's power iteration converge on the present kernels, in place."""
+    training = network.training
+    network.train()
+    with torch.no_grad():
+        for module in network.modules():
+            if parametrize.is_parametrized(module, "weight"):
+                for _ in range(iterations):
+                    _ = module.weight  # each reading in training mode is one power iteration
+    network.train(training)
+
+
+def folded_state(network: nn.Module) -> dict[str, Tensor]:
+    """A network's state with each spectral-normed kernel as its value in inference mode, under plain names.
+
+    Removing the parametrizations instead would break every deep copy: copies share the class they are patched into.
+    """
+    network.eval()
+    state = {name: value for name, value in network.state_dict().items() if ".parametrizations." not in f".{name}"}
+    for name, module in network.named_modules():
+        if parametrize.is_parametrized(module, "weight"):
+            state[f"{name}.weight"] = module.weight.detach()
+    return state

@@ -1,0 +1,1 @@
+"""The Lightning module, its callbacks, and what builds and fits them."""

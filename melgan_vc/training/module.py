@@ -1,0 +1,170 @@
+"""The training step: three networks, two optimizers."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from melgan_vc.audio.chunks import join, split
+from melgan_vc.data.dataset import Batch
+from melgan_vc.errors import UserError
+from melgan_vc.losses.outputs import DiscriminatorStep, GeneratorStep
+from melgan_vc.losses.weighted import WeightedLosses
+from melgan_vc.spec import ChunkSpec
+from melgan_vc.training.average import MovingAverage
+
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The three networks of the method, built for one AudioSpec and ChunkSpec."""
+
+    generator: nn.Module
+    siamese: nn.Module
+    discriminator: nn.Module
+
+
+@dataclass(frozen=True)
+class OptimSettings:
+    """How the networks are updated.
+
+    Attributes:
+        generator: makes the optimizer of generator and siamese network from their parameters.
+        discriminator: makes the discriminator's.
+        generator_every: generator and siamese network are updated at every so many batches, the discriminator at all.
+        ema_decay: of the generator's moving average; None keeps none.
+        batch_norm: "joint", all chunks of a step in one call, or "per_chunk", each position in a window as its own
+            batch with its own batch-norm statistics (the authors' notebook, slower).
+        log_every: batches between two logged points.
+    """
+
+    generator: MakeOptimizer
+    discriminator: MakeOptimizer
+    generator_every: int = 3
+    ema_decay: float | None = 0.999
+    batch_norm: str = "joint"
+    log_every: int = 50
+
+    def __post_init__(self) -> None:
+        if self.batch_norm not in ("joint", "per_chunk"):
+            raise UserError(f"optim.batch_norm is {self.batch_norm!r}: give joint or per_chunk")
+        for name in ("generator_every", "log_every"):
+            if getattr(self, name) < 1:
+                raise UserError(f"optim.{name} is {getattr(self, name)}: give a whole number above 0")
+
+
+class MelganVC(L.LightningModule):
+    """MelGAN-VC (arXiv:1910.03713): translates source chunks so that their windows pass for the target domain.
+
+    ``batch_count`` counts training batches: Lightning's global_step counts the steps of both optimizers instead.
+    """
+
+    def __init__(
+        self, networks: Networks, losses: Mapping[str, WeightedLosses], optim: OptimSettings, chunk: ChunkSpec
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator = networks.generator
+        self.siamese = networks.siamese
+        self.discriminator = networks.discriminator
+        self.average = MovingAverage(networks.generator, optim.ema_decay) if optim.ema_decay is not None else None
+        self.losses = losses
+        self.optim = optim
+        self.chunk = chunk
+        self.latest: dict[str, Tensor] = {}
+        self.batch_count = 0
+        self.generator_arguments: dict[str, Any] = {}
+
+    @property
+    def best_generator(self) -> nn.Module:
+        """The generator to convert with: its moving average where one is kept."""
+        return self.generator if self.average is None else self.average.network
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        updates_generator = self.batch_count % self.optim.generator_every == 0
+
+        # 1. Cut the windows into chunks and translate each chunk on its own.
+        source, target = split(batch.source, self.chunk.splits), split(batch.target, self.chunk.splits)
+        wants_identity = updates_generator and self.losses["generator"].needs_identity
+        with torch.set_grad_enabled(updates_generator):
+            translated, target_out = self.translate(source, target if wants_identity else None)
+
+        if updates_generator:
+            # 2. The siamese network embeds chunks before and after: their differences must stay the same.
+            source_vectors, translated_vectors = self.embed(source, translated)
+
+            # 3. Generator and siamese network learn to please the discriminator and to keep the content.
+            with frozen(self.discriminator):
+                fake_logits = self.discriminator(join(translated))
+            outputs = GeneratorStep(
+                source, translated, target, target_out, source_vectors, translated_vectors, fake_logits
+            )
+            self.update("generator", outputs)
+            if self.average is not None:
+                self.average.update(self.generator)
+
+        # 4. The discriminator learns to tell windows of the target domain from joined translated chunks.
+        both = torch.cat([batch.target, join(translated.detach())])
+        real_logits, fake_logits = self.discriminator(both).chunk(2)
+        self.update("discriminator", DiscriminatorStep(real_logits, fake_logits))
+
+        self.batch_count += 1
+        if self.batch_count % self.optim.log_every == 0:
+            self.log_dict(self.latest)
+
+    def translate(self, source: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Source chunks (B, S, M, W), and target chunks where given, through the generator."""
+        chunks = list(source.unbind(1)) + (list(target.unbind(1)) if target is not None else [])
+        out = self.call(self.generator, chunks)
+        translated = torch.stack(out[: self.chunk.splits], dim=1)
+        return translated, torch.stack(out[self.chunk.splits :], dim=1) if target is not None else None
+
+    def embed(self, source: Tensor, translated: Tensor) -> tuple[Tensor, Tensor]:
+        """Siamese vectors (2, B, V) of the first and last of the chunks (B, S, M, W), before and after translation."""
+        chunks = [translated[:, 0], translated[:, -1], source[:, 0], source[:, -1]]
+        vectors = torch.stack(self.call(self.siamese, chunks))
+        return vectors[2:], vectors[:2]
+
+    def call(self, network: nn.Module, batches: list[Tensor]) -> list[Tensor]:
+        """A network on several batches (B, M, W): in one call, or one by one for batch-norm statistics of each."""
+        if self.optim.batch_norm == "per_chunk":
+            return [network(batch).float() for batch in batches]
+        return list(network(torch.cat(batches)).float().chunk(len(batches)))
+
+    def update(self, group: str, outputs: GeneratorStep | DiscriminatorStep) -> None:
+        """One optimizer step on the weighted losses of a group."""
+        total, values = self.losses[group](outputs)
+        optimizer = self.optimizers()[("generator", "discriminator").index(group)]  # type: ignore[index]
+        optimizer.zero_grad()
+        self.manual_backward(total)
+        optimizer.step()
+        self.latest |= {f"{group}/{name}": value for name, value in values.items()}
+        self.latest[f"{group}/total"] = total.detach()
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        return [
+            self.optim.generator([*self.generator.parameters(), *self.siamese.parameters()]),
+            self.optim.discriminator(self.discriminator.parameters()),
+        ]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["batch_count"] = self.batch_count
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.batch_count = checkpoint["batch_count"]
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Let gradients pass through a network without computing any for its weights."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)

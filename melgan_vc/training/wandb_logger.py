@@ -1,0 +1,34 @@
+"""Weights & Biases without prompts and without hanging."""
+
+import netrc
+import os
+from pathlib import Path
+
+import wandb
+from lightning.pytorch.loggers import WandbLogger
+
+HOST = "api.wandb.ai"
+PATIENCE = 30  # seconds to wait for the server before giving up
+
+
+def make_wandb_logger(save_dir: str, project: str, name: str) -> WandbLogger:
+    """A logger that uploads where a key is set (``wandb login``), and writes for a later ``wandb sync`` otherwise.
+
+    Args:
+        save_dir: the run directory.
+        project, name: in Weights & Biases.
+    """
+    mode = os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
+    Path(save_dir).mkdir(parents=True, exist_ok=True)
+    settings = wandb.Settings(init_timeout=PATIENCE, mode=mode)
+    return WandbLogger(save_dir=save_dir, project=project, name=name, settings=settings, offline=mode == "offline")
+
+
+def has_key() -> bool:
+    """Whether a key is in the environment or in the user's netrc file."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        return netrc.netrc().authenticators(os.environ.get("WANDB_BASE_URL", HOST).split("//")[-1]) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
