@@ -3,7 +3,6 @@
 import copy
 import importlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from melgan_vc.errors import UserError
+from melgan_vc.files import replacing
 from melgan_vc.networks.layers import folded_state, settle_spectral_norm
 from melgan_vc.spec import AudioSpec, ChunkSpec
 
@@ -48,7 +48,7 @@ class Bundle:
         ]
         if differing:
             raise UserError(
-                f"this AudioSpec does not fit the bundle: {', '.join(differing)}; leave audio= out to use the bundle's own"
+                f"this AudioSpec does not fit the bundle: {', '.join(differing)}; leave audio= out to use the bundle's"
             )
 
     def save(self, path: Path) -> None:
@@ -61,13 +61,8 @@ class Bundle:
             "provenance": dict(self.provenance),
         }
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.generator.state_dict().items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
+        with replacing(path) as temporary:
             save_file(tensors, temporary, metadata={"format": FORMAT, "about": json.dumps(about)})
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def pack(

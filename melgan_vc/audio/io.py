@@ -1,7 +1,5 @@
 """Recordings in, recordings out: any rate and channel count that libsndfile reads."""
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import soundfile
 import soxr
 
 from melgan_vc.errors import UserError
+from melgan_vc.files import replacing
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
 NEEDS_CONVERSION = (".m4a", ".aac", ".wma", ".webm", ".mp4", ".mkv", ".mov", ".amr", ".ape", ".wv")
@@ -60,7 +59,9 @@ def read(path: Path) -> Recording:
         raise UserError(f"{path}: holds no samples; remove it or record it again")
     bad = int(np.count_nonzero(~np.isfinite(samples)))
     if bad:
-        raise UserError(f"{path}: {bad} of {samples.size} samples are NaN or infinite; repair or re-export the recording")
+        raise UserError(
+            f"{path}: {bad} of {samples.size} samples are NaN or infinite; repair or re-export the recording"
+        )
     return Recording(np.ascontiguousarray(samples.T), rate, subtype)
 
 
@@ -105,21 +106,6 @@ def write(path: Path, waveform: np.ndarray, sample_rate: int, subtype: str = "PC
         raise UserError(f"{path}: cannot write {path.suffix or 'a file without a suffix'}; use .wav, .flac or .ogg")
     if subtype not in PCM_SUBTYPES or not soundfile.check_format(format_name, subtype):
         subtype = soundfile.default_subtype(format_name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=".part")
-    os.close(handle)
-    try:
+    with replacing(path) as temporary:
         soundfile.write(temporary, (waveform * gain).T, sample_rate, subtype=subtype, format=format_name)
-        os.chmod(temporary, 0o666 & ~current_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
     return gain
-
-
-def current_umask() -> int:
-    """The process' file mode mask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

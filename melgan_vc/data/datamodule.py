@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -110,9 +111,7 @@ class ChunkDataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         source, target = (
-            RandomWindows(
-                self.stores[domain].mels, self.splits[domain].train, self.chunk.window, self.seed, stream
-            )
+            RandomWindows(self.stores[domain].mels, self.splits[domain].train, self.chunk.window, self.seed, stream)
             for stream, domain in enumerate(("source", "target"))
         )
         return DataLoader(
@@ -134,6 +133,6 @@ class ChunkDataModule(L.LightningDataModule):
         return found
 
 
-def as_it_is(batch: Batch) -> Batch:
+def as_it_is(batch: Any) -> Any:
     """The dataset already returns whole batches."""
     return batch

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -77,8 +76,12 @@ def prepare(folder: Path, audio: AudioSpec, root: Path, progress: bool = True) -
     if not (home / MANIFEST).is_file():
         with fresh_folder(home) as temporary:
             items = write_mels(files, hashes, audio, temporary / MELS, progress)
-            manifest = {"content": content, "origin": str(folder), "audio": asdict(audio)}
-            manifest["items"] = [asdict(item) for item in items]
+            manifest = {
+                "content": content,
+                "origin": str(folder),
+                "audio": asdict(audio),
+                "items": [asdict(item) for item in items],
+            }
             (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
     return load(home)
 
@@ -91,10 +94,14 @@ def load(folder: Path) -> MelStore:
         items = tuple(Item(**item) for item in manifest["items"])
         store = MelStore(folder, manifest["origin"], manifest["content"], AudioSpec(**manifest["audio"]), items, mels)
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{folder}: the prepared mels are damaged ({error}); delete this folder and start again") from error
+        raise UserError(
+            f"{folder}: the prepared mels are damaged ({error}); delete this folder and start again"
+        ) from error
     wanted = sum(item.frames for item in items)
     if mels.shape != (wanted, store.audio.n_mels):
-        raise UserError(f"{folder}: {mels.shape} mels found, {wanted} frames expected; delete this folder and start again")
+        raise UserError(
+            f"{folder}: {mels.shape} mels found, {wanted} frames expected; delete this folder and start again"
+        )
     return store
 
 
@@ -102,15 +109,19 @@ def load(folder: Path) -> MelStore:
 def fresh_folder(home: Path) -> Iterator[Path]:
     """A temporary folder beside ``home`` that takes its name when the body ends well, and is gone otherwise."""
     try:
-        home.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=home.parent, prefix=f".{home.name}."))
+        temporary = home.parent / f".{home.name}.{os.getpid()}.part"
+        temporary.mkdir(parents=True)
     except OSError as error:
-        raise UserError(f"{home.parent}: cannot be written ({error.strerror}); choose another folder with data.store=") from error
+        raise UserError(
+            f"{home.parent}: cannot be written ({error.strerror}); choose another folder with data.store="
+        ) from error
     try:
         yield temporary
-        if not (home / MANIFEST).is_file():  # another process may have been first
-            shutil.rmtree(home, ignore_errors=True)
+        try:
             os.replace(temporary, home)
+        except OSError:
+            if not (home / MANIFEST).is_file():  # else another process was first, and made the same
+                raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -19,8 +19,9 @@ class Discriminator(nn.Module):
     def __init__(self, n_mels: int, window: int, channels: int = 512) -> None:
         super().__init__()
         self.trunk = encoder(n_mels, channels, spectral=True, norm=False)
-        self.head = spectral_norm(nn.Linear(channels * encoded_frames(window), 1))
-        nn.init.zeros_(self.head.bias)
+        head = nn.Linear(channels * encoded_frames(window), 1)
+        nn.init.zeros_(head.bias)
+        self.head = spectral_norm(head)
 
     def forward(self, window: Tensor) -> Tensor:
         """Windows (B, M, S·W) to logits (B,): high for what looks like the target."""

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from melgan_vc.errors import UserError
 from melgan_vc.networks.discriminator import Discriminator
 from melgan_vc.networks.generator import UNetGenerator
-from melgan_vc.networks.layers import Block
 from melgan_vc.networks.siamese import Siamese
 
 Weights = dict[str, np.ndarray]
@@ -86,7 +85,7 @@ def read_layers(path: Path) -> list[Weights]:
         raise UserError(f"{path} is missing: give the folder with the notebook's gen.h5, critic.h5 and siam.h5")
     try:
         with h5py.File(path, "r") as file:
-            root = file["model_weights"] if "model_weights" in file else file
+            root = file.get("model_weights", file)
             layers = []
             for layer in text(root.attrs["layer_names"]):
                 names = text(root[layer].attrs["weight_names"])
@@ -124,7 +123,7 @@ def load_discriminator(network: Discriminator, layers: list[Weights]) -> None:
     load_trunk(network.trunk, queue)
     last = next(queue)
     load_spectral(network.head, last, lambda kernel: head_kernel(kernel, network.trunk))
-    copy(network.head.bias, last["bias"])
+    copy(network.head.get_parameter("bias"), last["bias"])
     check_empty(queue)
 
 
@@ -138,17 +137,18 @@ def load_siamese(network: Siamese, layers: list[Weights]) -> None:
 
 
 def load_trunk(trunk: nn.Sequential, queue: Iterator[Weights]) -> None:
-    for number, block in enumerate(trunk):
+    for number, block in enumerate(trunk.children()):
         load_block(block, queue, frame_kernel if number else spanning_kernel)
 
 
-def load_block(block: Block, queue: Iterator[Weights], layout: Callable[[np.ndarray], np.ndarray]) -> None:
+def load_block(block: nn.Module, queue: Iterator[Weights], layout: Callable[[np.ndarray], np.ndarray]) -> None:
     weights = next(queue)
+    convolution = block.get_submodule("0")
     if "u" in weights:
-        load_spectral(block[0], weights, layout)
+        load_spectral(convolution, weights, layout)
     else:
-        copy(block[0].weight, layout(weights["kernel"]))
-    norms = [layer for layer in block if isinstance(layer, nn.BatchNorm1d)]
+        copy(convolution.get_parameter("weight"), layout(weights["kernel"]))
+    norms = [layer for layer in block.children() if isinstance(layer, nn.BatchNorm1d)]
     for norm in norms:
         weights = next(queue)
         copy(norm.weight, weights["gamma"])
@@ -174,10 +174,10 @@ def load_spectral(
     else:
         right = nn.functional.normalize(matrix.T @ saved, dim=0)
         left = nn.functional.normalize(matrix @ right, dim=0)
-    norm = layer.parametrizations["weight"]  # type: ignore[index]
-    copy(norm.original, kernel)
-    copy(norm[0]._u, left)
-    copy(norm[0]._v, right)
+    norm = layer.get_submodule("parametrizations.weight")
+    copy(norm.get_parameter("original"), kernel)
+    copy(norm.get_buffer("0._u"), left)
+    copy(norm.get_buffer("0._v"), right)
 
 
 def copy(to: Tensor | None, value: np.ndarray | Tensor) -> None:
@@ -205,7 +205,7 @@ def leaving_kernel(kernel: np.ndarray) -> np.ndarray:
 
 def head_kernel(kernel: np.ndarray, trunk: nn.Sequential) -> np.ndarray:
     """(frames·channels, out), flattened with channels last, to (out, channels·frames)."""
-    channels = trunk[-1][0].weight.shape[0]
+    channels: int = trunk.get_submodule("2.0").out_channels  # type: ignore[assignment]
     frames = kernel.shape[0] // channels
     return kernel.reshape(frames, channels, -1).transpose(2, 1, 0).reshape(-1, channels * frames)
 

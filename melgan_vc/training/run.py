@@ -1,7 +1,6 @@
 """Build everything from a config and fit."""
 
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,6 +15,7 @@ from melgan_vc import __version__
 from melgan_vc.bundle import NAME
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.errors import UserError
+from melgan_vc.files import replacing
 from melgan_vc.losses.weighted import Weighted, WeightedLosses, grouped
 from melgan_vc.spec import AudioSpec, ChunkSpec
 from melgan_vc.training.module import MelganVC, Networks, OptimSettings
@@ -71,14 +71,14 @@ def generator_arguments(generator: DictConfig, audio: AudioSpec) -> dict[str, An
 def build_losses(losses: DictConfig) -> dict[str, WeightedLosses]:
     """The losses of a config, those set to null left out, by the group that they train."""
     entries = {}
-    for name, entry in losses.items():
-        if entry is None:
+    plain: Any = OmegaConf.to_container(losses, resolve=True)
+    for name, arguments in plain.items():
+        if arguments is None:
             continue
-        arguments: Any = OmegaConf.to_container(entry, resolve=True)
         weight = arguments.pop("weight", None)
         if not isinstance(weight, int | float):
             raise UserError(f"losses.{name}.weight is {weight!r}: give a number")
-        entries[str(name)] = Weighted(instantiate(arguments), float(weight))
+        entries[name] = Weighted(instantiate(arguments), float(weight))
     return grouped(entries)
 
 
@@ -113,9 +113,8 @@ def made(group: Mapping[str, Any] | None) -> Iterator[Any]:
 
 def write_config(cfg: DictConfig, path: Path) -> None:
     """The whole config, resolved, under its final name in one step."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
 
 
 @contextmanager

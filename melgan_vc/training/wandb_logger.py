@@ -18,10 +18,10 @@ def make_wandb_logger(save_dir: str, project: str, name: str) -> WandbLogger:
         save_dir: the run directory.
         project, name: in Weights & Biases.
     """
-    mode = os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
+    offline = os.environ.get("WANDB_MODE", "online" if has_key() else "offline") == "offline"
     Path(save_dir).mkdir(parents=True, exist_ok=True)
-    settings = wandb.Settings(init_timeout=PATIENCE, mode=mode)
-    return WandbLogger(save_dir=save_dir, project=project, name=name, settings=settings, offline=mode == "offline")
+    settings = wandb.Settings(init_timeout=PATIENCE)
+    return WandbLogger(save_dir=save_dir, project=project, name=name, settings=settings, offline=offline)
 
 
 def has_key() -> bool:

@@ -1,11 +1,11 @@
 """Keep the state of the training on disk."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 
+from melgan_vc.files import replacing
 from melgan_vc.training.module import MelganVC
 
 
@@ -29,7 +29,5 @@ class LastCheckpoint(L.Callback):
 
     def save(self, trainer: L.Trainer) -> None:
         path = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
-        temporary = path.with_name(".last.ckpt.part")
-        trainer.save_checkpoint(temporary)
-        if trainer.is_global_zero:
-            os.replace(temporary, path)
+        with replacing(path) as temporary:
+            trainer.save_checkpoint(temporary)

@@ -1,0 +1,61 @@
+"""What can be measured of a voice: who it sounds like, and how high."""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Sequence
+
+import librosa
+import numpy as np
+
+from melgan_vc.errors import UserError
+
+LOWEST_F0, HIGHEST_F0 = 60.0, 420.0  # Hz, of speech
+F0_RATE = 16000  # Hz
+
+Embed = Callable[[np.ndarray, int], np.ndarray]
+
+
+def speaker_embedder() -> Embed:
+    """A function from a waveform (N,) and its sample rate to a speaker embedding (256,) of length one.
+
+    The embedding is resemblyzer's (GE2E, arXiv:1710.10467); its weights come with the package.
+
+    Raises:
+        UserError: resemblyzer is not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from resemblyzer import VoiceEncoder, preprocess_wav
+    except ImportError as error:
+        raise UserError(
+            f"speaker similarity needs resemblyzer ({error}): run make setup, or pip install 'melgan_vc[evaluation]'"
+        ) from error
+    encoder = VoiceEncoder("cpu", verbose=False)
+
+    def embed(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            return encoder.embed_utterance(preprocess_wav(waveform, source_sr=sample_rate))
+
+    return embed
+
+
+def centroid(embeddings: Sequence[np.ndarray]) -> np.ndarray:
+    """The embedding of a speaker: the mean over utterances (K, E), scaled to length one (E,)."""
+    mean = np.mean(embeddings, axis=0)
+    return mean / np.linalg.norm(mean)
+
+
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """Cosine of the angle between two vectors (E,)."""
+    return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
+
+
+def voiced_f0(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Fundamental frequencies in Hz of the voiced frames (K,) of a waveform (N,), by pYIN (Mauch and Dixon, 2014)."""
+    if sample_rate != F0_RATE:
+        waveform = librosa.resample(waveform, orig_sr=sample_rate, target_sr=F0_RATE)
+    f0, voiced, _ = librosa.pyin(waveform, fmin=LOWEST_F0, fmax=HIGHEST_F0, sr=F0_RATE, resolution=0.1)
+    return f0[voiced]

@@ -1,0 +1,107 @@
+"""Which held-out recordings are measured, against what, and how the figures are summed up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from melgan_vc.audio import io
+from melgan_vc.data import corpus
+from melgan_vc.errors import UserError
+from melgan_vc.evaluation.metrics import Embed, centroid, cosine, voiced_f0
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sentence by both speakers: paths of recordings with the same name."""
+
+    name: str
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of one waveform: cosines to both speakers and the median F0 in Hz."""
+
+    name: str
+    kind: str
+    to_target: float
+    to_source: float
+    median_f0: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Means over all sentences of a kind; the median F0 is over all voiced frames, in Hz."""
+
+    kind: str
+    to_target: float
+    to_source: float
+    median_f0: float
+    f0_error: float
+
+
+def pairs(source: Path, target: Path) -> list[Pair]:
+    """Recordings of two folders with the same name, but for the suffix.
+
+    Raises:
+        UserError: none is in both.
+    """
+    sources, targets = ({path.stem: path for path in corpus.find(folder)} for folder in (source, target))
+    names = sorted(sources.keys() & targets.keys())
+    if not names:
+        raise UserError(f"{source} and {target} have no file name in common; name the same sentence the same in both")
+    return [Pair(name, sources[name], targets[name]) for name in names]
+
+
+class SpeakerProtocol:
+    """Measures waveforms against the two speakers of the held-out pairs.
+
+    Args:
+        held_out: the pairs.
+        embed: see :func:`melgan_vc.evaluation.metrics.speaker_embedder`.
+        sample_rate: that all is measured at, in Hz.
+    """
+
+    def __init__(self, held_out: Sequence[Pair], embed: Embed, sample_rate: int) -> None:
+        self.embed = embed
+        self.sample_rate = sample_rate
+        self.rows: list[Row] = []
+        self.pitches: dict[str, list[np.ndarray]] = {}
+        self.speakers = {domain: self.speaker(held_out, domain) for domain in ("source", "target")}
+
+    def speaker(self, held_out: Sequence[Pair], domain: str) -> np.ndarray:
+        """The embedding (E,) of a domain's speaker over all held-out recordings."""
+        waveforms = (io.read_mono(getattr(pair, domain), self.sample_rate) for pair in held_out)
+        return centroid([self.embed(waveform, self.sample_rate) for waveform in waveforms])
+
+    def add(self, name: str, kind: str, waveform: np.ndarray) -> Row:
+        """Measure a waveform (N,) of a kind, such as "converted"."""
+        embedding = self.embed(waveform, self.sample_rate)
+        pitch = voiced_f0(waveform, self.sample_rate)
+        self.pitches.setdefault(kind, []).append(pitch)
+        row = Row(
+            name,
+            kind,
+            cosine(embedding, self.speakers["target"]),
+            cosine(embedding, self.speakers["source"]),
+            float(np.median(pitch)) if len(pitch) else float("nan"),
+        )
+        self.rows.append(row)
+        return row
+
+    def summary(self, target_kind: str = "target") -> list[Summary]:
+        """One line a kind, in the order they were added; F0 errors are relative to ``target_kind``."""
+        medians = {kind: float(np.median(np.concatenate(found))) for kind, found in self.pitches.items()}
+        return [
+            Summary(
+                kind,
+                float(np.mean([row.to_target for row in self.rows if row.kind == kind])),
+                float(np.mean([row.to_source for row in self.rows if row.kind == kind])),
+                median,
+                median / medians[target_kind] - 1,
+            )
+            for kind, median in medians.items()
+        ]

@@ -1,0 +1,40 @@
+"""Figures as a table, a CSV and JSON."""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from melgan_vc.evaluation.protocol import Row, Summary
+from melgan_vc.files import replacing
+
+HEADINGS = ("", "cosine to target", "cosine to source", "median F0 (Hz)", "F0 against target")
+
+
+def table(summary: Sequence[Summary]) -> str:
+    """A Markdown table with one line a kind."""
+    lines = [
+        (line.kind, f"{line.to_target:.3f}", f"{line.to_source:.3f}", f"{line.median_f0:.0f}", f"{line.f0_error:+.1%}")
+        for line in summary
+    ]
+    widths = [max(len(row[column]) for row in (HEADINGS, *lines)) for column in range(len(HEADINGS))]
+    shown = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+             for row in (HEADINGS, *lines)]  # fmt: skip
+    shown.insert(1, "| " + " | ".join("-" * width for width in widths) + " |")
+    return "\n".join(shown)
+
+
+def write(folder: Path, rows: Sequence[Row], summary: Sequence[Summary], about: Mapping[str, object]) -> None:
+    """metrics.json with everything and metrics.csv with one line a recording, each in one step."""
+    everything = {
+        **about,
+        "summary": [asdict(line) for line in summary],
+        "recordings": [asdict(row) for row in rows],
+    }
+    with replacing(folder / "metrics.json") as temporary:
+        temporary.write_text(json.dumps(everything, indent=1, ensure_ascii=False), encoding="utf-8")
+    with replacing(folder / "metrics.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
