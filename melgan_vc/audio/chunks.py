@@ -29,7 +29,7 @@ def cover(mel: Tensor, width: int, tail: str = "context") -> Tensor:
     """
     frames = mel.shape[-1]
     rest = frames % width
-    pieces = list(mel[:, : frames - rest].unfold(-1, width, width).transpose(0, 1))
+    pieces = list(mel[:, : frames - rest].split(width, dim=-1)) if frames >= width else []
     if rest and tail == "context" and frames > width:
         pieces.append(mel[:, -width:])
     elif rest:

@@ -19,18 +19,18 @@ class Inverter(Protocol):
 class GriffinLim(nn.Module):
     """Fast Griffin-Lim on a non-negative estimate of the linear spectrogram.
 
-    The mel filters are undone by multiplicative non-negative least squares (Lee and Seung, 2001), which starts at
-    the clamped pseudo-inverse; the phase is found by Griffin-Lim with momentum (Perraudin et al., 2013).
+    The mel filters are undone on power, where they are linear, by multiplicative updates for the Kullback-Leibler
+    divergence (Lee and Seung, 2001): they stay positive, and fit quiet bins as well as loud ones. The phase is found by
+    Griffin-Lim with momentum (Perraudin et al., 2013).
 
     Args:
         spec: the front end to undo.
         iterations: of Griffin-Lim.
         momentum: of Griffin-Lim, in [0, 1).
-        unmix_iterations: multiplicative updates of the linear spectrogram; 0 leaves the pseudo-inverse.
+        unmix_iterations: updates of the linear spectrogram.
         seed: of the first phase, so that the same mel gives the same waveform.
     """
 
-    pseudo_inverse: Tensor
     window: Tensor
 
     def __init__(
@@ -38,7 +38,7 @@ class GriffinLim(nn.Module):
         spec: AudioSpec,
         iterations: int = 32,
         momentum: float = 0.99,
-        unmix_iterations: int = 50,
+        unmix_iterations: int = 20,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -48,20 +48,19 @@ class GriffinLim(nn.Module):
         self.unmix_iterations = unmix_iterations
         self.seed = seed
         self.front_end = MelTransform(spec)
-        self.register_buffer("pseudo_inverse", torch.linalg.pinv(self.front_end.mel_scale.fb))
         self.register_buffer("window", torch.hann_window(spec.n_fft))
 
     def linear(self, power: Tensor) -> Tensor:
         """Mel power (B, M, T) to linear magnitudes (B, F, T)."""
+        smallest = 1e-12
         filters = self.front_end.mel_scale.fb  # (F, M)
-        amplitude = power.sqrt().transpose(-1, -2)  # (B, T, M)
-        smallest = 1e-8
-        estimate = (amplitude @ self.pseudo_inverse).clamp(min=smallest)  # (B, T, F)
-        wanted = amplitude @ filters.T
-        gram = filters @ filters.T  # (F, F)
+        wanted = power.transpose(-1, -2)  # (B, T, M)
+        of_filter, of_bin = filters.sum(0).clamp(min=smallest), filters.sum(1).clamp(min=smallest)
+        estimate = (wanted / of_filter) @ filters.T  # (B, T, F): each filter's power, spread over its bins
         for _ in range(self.unmix_iterations):
-            estimate = estimate * (wanted / (estimate @ gram).clamp(min=smallest))
-        return estimate.transpose(-1, -2)
+            ratio = wanted / (estimate @ filters).clamp(min=smallest)
+            estimate = estimate * ((ratio @ filters.T) / of_bin)
+        return estimate.sqrt().transpose(-1, -2)
 
     @torch.no_grad()
     def forward(self, mel: Tensor, samples: int | None = None) -> Tensor:

@@ -12,6 +12,7 @@ from melgan_vc.files import replacing
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
 NEEDS_CONVERSION = (".m4a", ".aac", ".wma", ".webm", ".mp4", ".mkv", ".mov", ".amr", ".ape", ".wv")
+ROUNDING = 2304  # samples: an mp3 may end up to two of its frames before or after what its header says
 LOUDEST = 0.999  # of a sample that integer PCM can hold
 PCM_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 
@@ -50,7 +51,7 @@ def read(path: Path) -> Recording:
             rate, subtype = file.samplerate, file.subtype
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise UserError(unreadable(path, str(error))) from error
-    if promised > 0 and len(samples) < promised:
+    if len(samples) < promised - ROUNDING:
         raise UserError(
             f"{path}: truncated: {len(samples) / rate:.2f} s of {promised / rate:.2f} s could be decoded; "
             "export or copy the recording again"

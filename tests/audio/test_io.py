@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import soundfile
+
+from melgan_vc.audio import io
+from melgan_vc.errors import UserError
+
+
+def test_stereo_24_bit_comes_back_as_it_was(tmp_path):
+    waveform = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 1000)).astype(np.float32)
+    path = tmp_path / "ä b" / "stereo 24.wav"
+    assert io.write(path, waveform, 44100, "PCM_24") == 1.0
+    recording = io.read(path)
+    assert (recording.sample_rate, recording.subtype, recording.waveform.shape) == (44100, "PCM_24", (2, 1000))
+    assert np.abs(recording.waveform - waveform).max() < 2e-7
+    assert [file.name for file in path.parent.iterdir()] == ["stereo 24.wav"]
+
+
+def test_too_loud_is_turned_down_not_clipped(tmp_path):
+    waveform = np.array([[0.5, -2.0, 1.0]], np.float32)
+    gain = io.write(tmp_path / "loud.wav", waveform, 8000)
+    back = io.read(tmp_path / "loud.wav").waveform
+    assert gain == pytest.approx(0.999 / 2)
+    assert np.abs(back - gain * waveform).max() < 1e-4
+
+
+def test_mono_is_the_mean_of_the_channels_at_the_rate_asked_for(tmp_path):
+    tone = np.sin(2 * np.pi * 440 * np.arange(44100) / 44100).astype(np.float32)
+    soundfile.write(tmp_path / "x.wav", np.stack([tone, 0 * tone], 1), 44100)
+    mono = io.read_mono(tmp_path / "x.wav", 16000)
+    expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
+    assert mono.shape == (16000,)
+    assert np.abs(mono - expected)[200:-200].max() < 1e-3
+
+
+def test_resample_fills_to_the_samples_asked_for():
+    assert io.resample(np.ones((2, 3), np.float32), 48000, 8000, samples=7).shape == (2, 7)
+    assert io.resample(np.ones((1, 1), np.float32), 48000, 8000).shape == (1, 1)
+
+
+def test_text_named_wav_is_refused(tmp_path):
+    (tmp_path / "notes.wav").write_text("not audio")
+    with pytest.raises(UserError, match=r"notes\.wav: cannot be read as audio"):
+        io.read(tmp_path / "notes.wav")
+
+
+def test_nan_samples_are_refused(tmp_path):
+    soundfile.write(tmp_path / "nan.wav", np.array([0, np.nan, 0], np.float32), 8000, subtype="FLOAT")
+    with pytest.raises(UserError, match="1 of 3 samples are NaN"):
+        io.read(tmp_path / "nan.wav")
+
+
+@pytest.mark.parametrize("suffix", ["mp3", "flac"])
+def test_a_truncated_file_is_refused(tmp_path, suffix):
+    path = tmp_path / f"cut.{suffix}"
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(48000).astype(np.float32), 16000)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(UserError, match=r"cut\."):
+        io.read(path)
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    soundfile.write(tmp_path / "none.wav", np.zeros(0, np.float32), 8000)
+    with pytest.raises(UserError, match="no samples"):
+        io.read(tmp_path / "none.wav")
+
+
+def test_a_failed_write_leaves_nothing(tmp_path):
+    with pytest.raises(UserError, match="cannot write .txt"):
+        io.write(tmp_path / "x.txt", np.zeros((1, 5), np.float32), 8000)
+    with pytest.raises(Exception, match=r"."):
+        io.write(tmp_path / "x.wav", np.zeros((1, 5), np.float32), -1)
+    assert list(tmp_path.iterdir()) == []

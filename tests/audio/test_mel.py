@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+import torch
+
+from melgan_vc.audio.mel import MelTransform
+from melgan_vc.errors import UserError
+from melgan_vc.spec import AudioSpec
+from tests.conftest import GOLDEN
+
+NOTEBOOK = AudioSpec(16000, 192, 1152, 192)
+
+
+def test_equals_the_notebooks_front_end():
+    golden = np.load(GOLDEN / "frontend.npz")
+    mel = MelTransform(NOTEBOOK)(torch.from_numpy(golden["waveform"]))
+    assert mel.shape == golden["spectrogram"].shape
+    assert np.abs(mel.numpy() - golden["spectrogram"]).max() < 1e-5
+
+
+def test_denormalise_undoes_normalise():
+    front_end = MelTransform(NOTEBOOK)
+    power = 10 ** (torch.rand(192, 30) * 6 - 5)  # within 80 dB of the loudest bin and within the range
+    back = front_end.denormalise(front_end.normalise(power))
+    assert torch.allclose(back, power, rtol=1e-4)
+
+
+def test_silence_is_the_lowest_mel():
+    mel = MelTransform(NOTEBOOK)(torch.zeros(4000))
+    assert torch.equal(mel, torch.full((192, 21), -1.0))
+
+
+@pytest.mark.parametrize("samples", [1, 5, 576, 577, 800])
+def test_a_clip_shorter_than_one_fft_has_its_frames(samples):
+    mel = MelTransform(NOTEBOOK)(0.1 * torch.ones(samples))
+    assert mel.shape == (192, 1 + samples // 192)
+    assert torch.isfinite(mel).all()
+
+
+def test_samples_beyond_full_scale_stay_in_range():
+    mel = MelTransform(NOTEBOOK)(torch.randn(4000) * 100)
+    assert mel.max() == 1.0
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_nan_and_infinite_samples_are_refused(bad):
+    waveform = torch.zeros(4000)
+    waveform[7] = bad
+    with pytest.raises(UserError, match="NaN or infinite"):
+        MelTransform(NOTEBOOK)(waveform)
+
+
+def test_an_empty_waveform_is_refused():
+    with pytest.raises(UserError, match="empty"):
+        MelTransform(NOTEBOOK)(torch.zeros(0))

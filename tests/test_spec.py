@@ -1,0 +1,42 @@
+import pytest
+
+from melgan_vc.errors import UserError
+from melgan_vc.spec import AudioSpec, ChunkSpec
+
+
+def test_signature_differs_with_any_number():
+    one = AudioSpec(16000, 192, 1152, 192)
+    assert one.signature == AudioSpec(16000, 192, 1152, 192).signature
+    assert one.signature != AudioSpec(16000, 192, 1152, 192, top_db=None).signature
+
+
+def test_frames_are_one_more_than_whole_hops():
+    spec = AudioSpec(16000, 192, 1152, 192)
+    assert [spec.frames(n) for n in (1, 191, 192, 1920)] == [1, 1, 2, 11]
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"sample_rate": 0},
+        {"hop_length": 600},
+        {"n_mels": 1.5},
+        {"max_frequency": 9000.0},
+        {"min_frequency": 8000.0},
+        {"range_db": 0.0},
+    ],
+)
+def test_impossible_audio_is_refused(numbers):
+    usual = {"sample_rate": 16000, "hop_length": 192, "n_fft": 1152, "n_mels": 192}
+    with pytest.raises(UserError):
+        AudioSpec(**(usual | numbers))
+
+
+@pytest.mark.parametrize(("width", "splits"), [(22, 3), (0, 3), (24, 0), (24.0, 3)])
+def test_impossible_chunks_are_refused(width, splits):
+    with pytest.raises(UserError, match="chunk"):
+        ChunkSpec(width, splits)
+
+
+def test_window_is_all_chunks():
+    assert ChunkSpec(24, 3).window == 72
