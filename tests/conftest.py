@@ -80,7 +80,11 @@ def run_command(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedPr
     environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     environment.pop("WANDB_API_KEY", None)
     return subprocess.run(
-        [sys.executable, "-m", f"melgan_vc.{name}", *arguments], cwd=cwd, env=environment, capture_output=True, text=True
+        [sys.executable, "-m", f"melgan_vc.{name}", *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
 
 

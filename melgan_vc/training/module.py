@@ -116,7 +116,7 @@ class MelganVC(L.LightningModule):
 
         self.batch_count += 1
         if self.batch_count % self.optim.log_every == 0:
-            self.log_dict(self.latest)
+            self.log_losses()
 
     def translate(self, source: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Source chunks (B, S, M, W), and target chunks where given, through the generator."""
@@ -146,6 +146,15 @@ class MelganVC(L.LightningModule):
         optimizer.step()
         self.latest |= {f"{group}/{name}": value for name, value in values.items()}
         self.latest[f"{group}/total"] = total.detach()
+
+    def log_losses(self) -> None:
+        """The latest value of each loss to every logger, against the batch count.
+
+        Not through ``self.log``: that repeats values between batches and costs time at each of them.
+        """
+        values = {name: float(value) for name, value in self.latest.items()}
+        for logger in self.loggers:
+            logger.log_metrics(values, step=self.batch_count)
 
     def configure_optimizers(self) -> list[Optimizer]:
         return [

@@ -100,7 +100,7 @@ def build_trainer(cfg: DictConfig, run_dir: Path) -> L.Trainer:
         enable_checkpointing=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        log_every_n_steps=1,
+        log_every_n_steps=1,  # the module keeps its own interval
     )
 
 

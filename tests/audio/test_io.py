@@ -67,7 +67,7 @@ def test_an_empty_file_is_refused(tmp_path):
 
 
 def test_a_failed_write_leaves_nothing(tmp_path):
-    with pytest.raises(UserError, match="cannot write .txt"):
+    with pytest.raises(UserError, match=r"cannot write \.txt"):
         io.write(tmp_path / "x.txt", np.zeros((1, 5), np.float32), 8000)
     with pytest.raises(Exception, match=r"."):
         io.write(tmp_path / "x.wav", np.zeros((1, 5), np.float32), -1)

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import torch
+
+from melgan_vc.data.dataset import EndlessBatches, RandomWindows, Segment, split_items
+from melgan_vc.data.store import Item
+
+
+def items(*frames: int) -> list[Item]:
+    offsets = np.cumsum([0, *frames[:-1]])
+    return [
+        Item(f"{n}.wav", "", int(offset), count, 1.0, 0.0)
+        for n, (offset, count) in enumerate(zip(offsets, frames, strict=True))
+    ]
+
+
+def windows(seed: int = 0, stream: int = 0) -> RandomWindows:
+    mels = np.arange(100, dtype=np.float16)[:, None].repeat(2, 1)  # frame number in every bin
+    return RandomWindows(mels, [Segment("a", 10, 12), Segment("b", 40, 30)], 10, seed, stream)
+
+
+def test_a_window_is_a_pure_function_of_seed_and_number():
+    numbers = np.array([5, 900, 5, 77], np.uint64)
+    one, again = windows().take(numbers), windows().take(numbers[::-1].copy())
+    assert one.shape == (4, 2, 10)
+    assert torch.equal(one, again.flip(0))
+    assert torch.equal(one[0], one[2])
+    assert not torch.equal(one, windows(seed=1).take(numbers))
+    assert not torch.equal(one, windows(stream=1).take(numbers))
+
+
+def test_windows_never_leave_a_recording_and_every_place_is_as_likely():
+    starts = windows().starts(np.arange(24000, dtype=np.uint64))
+    places, counts = np.unique(starts, return_counts=True)
+    assert places.tolist() == [10, 11, 12, *range(40, 61)]
+    assert counts.min() > 850  # 1000 expected, standard deviation 31
+    assert counts.max() < 1150
+
+
+def test_split_is_by_file_and_stays_when_files_are_added():
+    few, many = split_items(items(*[50] * 40), 10, 0.2), split_items(items(*[50] * 80), 10, 0.2)
+    held_out = {segment.path for segment in few.validation}
+    assert 2 <= len(held_out) <= 16
+    assert held_out <= {segment.path for segment in many.validation}
+    assert held_out.isdisjoint(segment.path for segment in few.train)
+    assert len(few.train) + len(few.validation) == 40
+
+
+def test_short_recordings_are_named():
+    split = split_items(items(50, 9, 50, 3), 10, 0.05)
+    assert split.short == ("1.wav", "3.wav")
+    assert len(split.train) == len(split.validation) == 1
+
+
+def test_the_end_of_a_single_recording_is_held_out():
+    split = split_items(items(200), 10, 0.1)
+    assert split.train == (Segment("0.wav", 0, 180),)
+    assert split.validation == (Segment("0.wav", 180, 20),)
+    assert split_items(items(15), 10, 0.1).validation == ()
+
+
+def test_without_a_share_nothing_is_held_out():
+    assert split_items(items(50, 50), 10, 0.0).validation == ()
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_sample_numbers_follow_each_other(batch_size):
+    batches = iter(EndlessBatches(batch_size))
+    drawn = [number for _ in range(5) for number in next(batches)]
+    assert drawn == list(range(5 * batch_size))

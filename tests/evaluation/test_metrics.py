@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from melgan_vc.errors import UserError
+from melgan_vc.evaluation.metrics import centroid, cosine, speaker_embedder, voiced_f0
+from melgan_vc.evaluation.protocol import SpeakerProtocol, pairs
+from tests.conftest import ROOT, hum
+
+HELD_OUT = ROOT / "melgan_vc" / "bundled" / "voices" / "heldout"
+
+
+def test_f0_of_a_known_pitch():
+    steady = np.sin(2 * np.pi * 140 * np.arange(8000) / 8000).astype(np.float32)
+    assert np.median(voiced_f0(steady, 8000)) == pytest.approx(140, rel=0.01)
+
+
+def test_cosine_and_centroid_by_hand():
+    assert cosine(np.array([3.0, 4.0]), np.array([6.0, 8.0])) == pytest.approx(1)
+    assert cosine(np.array([1.0, 0.0]), np.array([1.0, 1.0])) == pytest.approx(2**-0.5)
+    assert np.allclose(centroid([np.array([2.0, 0.0]), np.array([0.0, 2.0])]), [2**-0.5, 2**-0.5])
+
+
+def test_protocol_tells_the_bundled_speakers_apart():
+    held_out = pairs(HELD_OUT / "source", HELD_OUT / "target")
+    assert len(held_out) == 12
+    import soundfile
+
+    protocol = SpeakerProtocol(held_out[:3], speaker_embedder(), 16000)
+    for pair in held_out[3:5]:
+        protocol.add(pair.name, "source", soundfile.read(pair.source, dtype="float32")[0])
+        protocol.add(pair.name, "target", soundfile.read(pair.target, dtype="float32")[0])
+    source, target = protocol.summary()
+    assert source.to_source > 0.9 > source.to_target + 0.15
+    assert target.to_target > 0.9 > target.to_source + 0.15
+    assert source.f0_error > 0.4
+    assert target.f0_error == 0
+
+
+def test_folders_without_a_common_name_are_refused(tmp_path):
+    import soundfile
+
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / f"{name}.wav", hum(0.1, 8000, 100, 1), 8000)
+    with pytest.raises(UserError, match="no file name in common"):
+        pairs(tmp_path / "one", tmp_path / "two")

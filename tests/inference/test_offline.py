@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from melgan_vc.errors import UserError
+from melgan_vc.inference.converter import Converter
+from melgan_vc.inference.offline import OfflineConverter, plan
+from tests.conftest import hum
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rate", "channels", "subtype"),
+    [(0.05, 16000, 1, "PCM_16"), (1.0, 8000, 1, "PCM_16"), (0.777, 44100, 2, "PCM_24"), (0.0001, 48000, 1, "PCM_16")],
+)
+def test_duration_rate_channels_and_depth_stay(tiny_bundle, tmp_path, seconds, rate, channels, subtype):
+    sound = np.stack([hum(seconds, rate, 150 + 50 * c, c) for c in range(channels)], 1)
+    soundfile.write(tmp_path / "in.wav", sound, rate, subtype=subtype)
+    OfflineConverter(Converter(tiny_bundle)).convert_file(tmp_path / "in.wav", tmp_path / "out.wav")
+    info = soundfile.info(tmp_path / "out.wav")
+    assert (info.frames, info.samplerate, info.channels, info.subtype) == (len(sound), rate, channels, subtype)
+    assert np.isfinite(soundfile.read(tmp_path / "out.wav")[0]).all()
+
+
+def test_each_channel_is_converted_on_its_own(tiny_bundle):
+    left, right = hum(0.5, 8000, 150, 1), hum(0.5, 8000, 250, 2)
+    offline = OfflineConverter(Converter(tiny_bundle))
+    both = offline.convert(np.stack([left, right]), 8000)
+    assert np.allclose(both[1], offline.convert(right[None], 8000)[0], atol=1e-5)
+
+
+def test_a_tree_is_mirrored_and_twins_keep_their_suffix():
+    folder, out = Path("in"), Path("out")
+    files = [folder / "a.wav", folder / "a.mp3", folder / "x" / "b.flac", folder / "v1.2.ogg"]
+    assert [job.output.as_posix() for job in plan(files, folder, out)] == [
+        "out/a.wav.wav",
+        "out/a.mp3.wav",
+        "out/x/b.wav",
+        "out/v1.2.wav",
+    ]
+
+
+def test_one_recording_goes_to_the_file_named_or_into_a_folder(tmp_path):
+    assert plan([Path("a.mp3")], None, Path("b.flac"))[0].output == Path("b.flac")
+    assert plan([Path("a.mp3")], None, Path("folder"))[0].output == Path("folder/a.wav")
+    (tmp_path / "file.wav").touch()
+    with pytest.raises(UserError, match="is a file, but the input is a folder"):
+        plan([Path("a.mp3")], Path(), tmp_path / "file.wav")

@@ -1,0 +1,169 @@
+"""The commands as a user runs them."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from melgan_vc import bundle
+from melgan_vc.inference.converter import Converter
+from tests.conftest import GOLDEN, TINY, TINY_AUDIO, assert_one_line, hum, run_command
+
+
+@pytest.fixture(scope="module")
+def trained(two_domains, tmp_path_factory):
+    """A run made by the command, in a folder with a space and an accent."""
+    cwd = tmp_path_factory.mktemp("own é recordings")
+    done = run_command(
+        "train",
+        "experiment=voice_a2b",
+        *TINY,
+        f"data.source={two_domains[0]}",
+        f"data.target={two_domains[1]}",
+        "run_dir=my run",
+        "trainer.max_batches=6",
+        "optim.log_every=2",
+        cwd=cwd,
+    )
+    assert done.returncode == 0, done.stderr
+    return cwd / "my run"
+
+
+def test_train_leaves_a_run(trained):
+    rows = (trained / "metrics.csv").read_text().splitlines()
+    assert {"generator/travel", "generator/identity", "discriminator/hinge_real", "step"} <= set(rows[0].split(","))
+    assert [int(row.split(",")[-1]) for row in rows[1:]] == [2, 4, 6]
+    checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["batch_count"] == 6
+    assert bundle.load(trained).provenance["batches"] == 6
+    assert not list(trained.rglob("*.part"))
+
+
+def test_convert_keeps_a_folders_tree_and_each_recordings_shape(trained, tmp_path):
+    soundfile.write(tmp_path / "a.wav", hum(0.05, 16000, 150, 1), 16000)
+    (tmp_path / "in" / "ü").mkdir(parents=True)
+    soundfile.write(tmp_path / "in" / "b c.flac", hum(0.4, 8000, 150, 2), 8000)
+    soundfile.write(tmp_path / "in" / "ü" / "d.wav", np.stack([hum(0.5, 44100, 150, 3)] * 2, 1), 44100, "PCM_24")
+    one = run_command("convert", f"bundle={trained}", "input=a.wav", "output=out/a.wav", cwd=tmp_path)
+    assert one.returncode == 0, one.stderr
+    many = run_command("convert", f"bundle={trained / bundle.NAME}", "input=in", "output=all out", cwd=tmp_path)
+    assert many.returncode == 0, many.stderr
+    for name, made in (("a.wav", "out/a.wav"), ("in/b c.flac", "all out/b c.wav"), ("in/ü/d.wav", "all out/ü/d.wav")):
+        given, converted = soundfile.info(tmp_path / name), soundfile.info(tmp_path / made)
+        assert (given.frames, given.samplerate, given.channels) == (
+            converted.frames,
+            converted.samplerate,
+            converted.channels,
+        )
+
+
+def test_one_bad_recording_does_not_stop_the_others(trained, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.wav").write_text("text")
+    soundfile.write(tmp_path / "in" / "b.wav", hum(0.3, 8000, 150, 2), 8000)
+    done = run_command("convert", f"bundle={trained}", "input=in", "output=out", cwd=tmp_path)
+    assert_one_line(done, "1 of 2 recordings could not be converted", "a.wav")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.wav"]
+
+
+def test_import_notebook_then_convert(golden, tmp_path):
+    done = run_command(
+        "import_notebook", f"weights={GOLDEN / 'notebook_small_h5'}", "output=n.safetensors", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    converter = Converter.load(tmp_path / "n.safetensors")
+    assert (converter.bundle.audio.hop_length, converter.bundle.audio.n_fft) == (48, 288)
+    for frames in (25, 47, 100, 167):
+        converted = converter.convert(golden[f"convert/input_{frames}"])
+        assert np.abs(converted - golden[f"convert/output_{frames}"]).max() < 1e-4
+
+
+def test_evaluate_measures_held_out_sentences(trained, tmp_path):
+    for domain in ("source", "target"):
+        (tmp_path / domain).mkdir()
+        bundled = GOLDEN.parent.parent / "melgan_vc" / "bundled" / "voices" / "heldout" / domain
+        for name in ("01.ogg", "02.ogg"):
+            (tmp_path / domain / name).symlink_to(bundled / name)
+    done = run_command("evaluate", f"bundle={trained}", "output=ev", "source=source", "target=target", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "cosine to target" in done.stdout
+    left = {path.name for path in (tmp_path / "ev").iterdir()}
+    assert {"metrics.json", "metrics.csv", "01.png", "01_source.wav", "01_converted.wav", "02_target.wav"} <= left
+
+
+def test_prepare_twice_makes_one_store(two_domains, tmp_path):
+    arguments = [f"data.source={two_domains[0]}", f"data.target={two_domains[1]}", *TINY[:4]]
+    one, two = (run_command("prepare", *arguments, cwd=tmp_path) for _ in range(2))
+    assert one.returncode == 0, one.stderr
+    assert one.stdout == two.stdout
+    assert "4 recordings" in one.stdout
+    assert len(list((tmp_path / "prepared").iterdir())) == 2
+
+
+@pytest.mark.parametrize("name", ["train", "prepare", "convert", "import_notebook", "evaluate"])
+def test_help_names_the_command(name, tmp_path):
+    done = run_command(name, "--help", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"python -m melgan_vc.{name}" in done.stdout
+
+
+def broken_folder(path, kind):
+    path.mkdir(parents=True)
+    soundfile.write(path / "good.wav", hum(2, 16000, 150, 1), 16000)
+    if kind == "empty":
+        (path / "good.wav").unlink()
+    elif kind == "text":
+        (path / "bad.wav").write_text("hello")
+    elif kind == "nan":
+        soundfile.write(path / "bad.wav", np.full(9000, np.nan, np.float32), 16000, subtype="FLOAT")
+    elif kind == "mp3":
+        soundfile.write(path / "bad.mp3", hum(2, 16000, 150, 1), 16000)
+        (path / "bad.mp3").write_bytes((path / "bad.mp3").read_bytes()[:5000])
+    elif kind == "short":
+        (path / "good.wav").unlink()
+        soundfile.write(path / "bad.wav", hum(0.05, 16000, 150, 1), 16000)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("empty", ["no recordings found"]),
+        ("missing", ["no such folder"]),
+        ("text", ["bad.wav", "cannot be read as audio"]),
+        ("nan", ["bad.wav", "NaN"]),
+        ("mp3", ["bad.mp3", "truncated"]),
+        ("short", ["long enough", "0.05 s"]),
+    ],
+)
+def test_bad_training_data_ends_in_one_line(kind, words, two_domains, tmp_path):
+    folder = tmp_path / "naïve folder"
+    if kind != "missing":
+        broken_folder(folder, kind)
+    done = run_command(
+        "train", *TINY, f"data.source={folder}", f"data.target={two_domains[1]}", "run_dir=run", cwd=tmp_path
+    )
+    assert_one_line(done, "naïve folder", *words)
+    assert not (tmp_path / "run" / bundle.NAME).exists()
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_other_mistakes_end_in_one_line(tiny_bundle, two_domains, tmp_path):
+    tiny_bundle.save(tmp_path / bundle.NAME)
+    (tmp_path / "file").write_text("in the way")
+    soundfile.write(tmp_path / "a.wav", hum(0.3, 8000, 150, 1), 8000)
+    data = [f"data.source={two_domains[0]}", f"data.target={two_domains[1]}"]
+    assert_one_line(
+        run_command("train", "experiment=nope", cwd=tmp_path), "nope", "quickstart", "voice_a2b", "genre_a2b"
+    )
+    assert_one_line(run_command("train", *TINY, *data, "run_dir=file/run", cwd=tmp_path), "file/run")
+    assert_one_line(run_command("train", *TINY, *data, "chunk.width=22", cwd=tmp_path), "chunk.width is 22")
+    assert_one_line(run_command("train", "nonsense=1", cwd=tmp_path), "nonsense")
+    assert_one_line(run_command("convert", "bundle=.", "output=x", cwd=tmp_path), "input not given")
+    fitting = ["input=a.wav", "output=b.wav"]
+    assert_one_line(run_command("convert", "bundle=file", *fitting, cwd=tmp_path), "file", "bundle")
+    assert_one_line(
+        run_command("convert", "bundle=.", "audio=music_22k", *fitting, cwd=tmp_path), "22050 (bundle 8000)"
+    )
+    assert TINY_AUDIO.sample_rate == 8000
+    assert not (tmp_path / "b.wav").exists()

@@ -1,0 +1,55 @@
+"""Every experiment composes, builds and trains two batches; every key of a config is read."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from melgan_vc.cli import CONF
+from melgan_vc.training import run
+from tests.conftest import TINY
+
+EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+
+
+def composed(*overrides):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", overrides=list(overrides))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_experiment_trains_two_batches_to_a_bundle(experiment, two_domains, tmp_path):
+    cfg = composed(
+        f"experiment={experiment}",
+        *TINY,
+        f"data.source='{two_domains[0]}'",
+        f"data.target='{two_domains[1]}'",
+        f"data.store='{tmp_path / 'prepared'}'",
+        f"run_dir='{tmp_path / 'run'}'",
+        "trainer.max_batches=2",
+        "optim.log_every=1",
+        "callbacks.samples.every_batches=2",
+    )
+    run.train(cfg)
+    left = {path.relative_to(tmp_path / "run").as_posix() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert {"config.yaml", "metrics.csv", "bundle.safetensors", "checkpoints/last.ckpt"} <= left
+    assert {"samples/batch_0000002/01_source.wav", "samples/batch_0000002/01.png"} <= left
+    assert cfg.name == experiment
+
+
+def test_experiments_are_what_they_say():
+    voice, article, genre, quick = (
+        composed(f"experiment={name}") for name in ("voice_a2b", "voice_a2b_article", "genre_a2b", "quickstart")
+    )
+    assert (voice.networks.generator.channels, voice.networks.discriminator.channels) == (256, 512)
+    assert voice.losses.identity.weight == 0.5
+    assert (voice.chunk.splits, article.chunk.splits) == (3, 2)
+    assert genre.losses.identity is None
+    assert genre.audio.sample_rate == 22050
+    assert "music" in genre.data.source
+    assert quick.networks.generator.channels < voice.networks.generator.channels
+
+
+@pytest.mark.parametrize("choice", sorted(path.stem for path in (CONF / "audio").glob("*.yaml")))
+def test_every_audio_setting_builds(choice):
+    from hydra.utils import instantiate
+
+    assert instantiate(composed(f"audio={choice}").audio).n_mels > 0
