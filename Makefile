@@ -5,7 +5,9 @@ SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	if $$p -c '$(SUITS)' 2>/dev/null; then echo $$p; exit; fi; done)
 BIN := .venv/bin
-DEMO ?= runs/quickstart/demo
+ifndef DEMO
+DEMO := runs/quickstart/$(shell date +%Y-%m-%d_%H-%M-%S)
+endif
 
 .PHONY: demo test setup lint clean
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from melgan_vc.errors import UserError
@@ -62,7 +62,8 @@ class Bundle:
         }
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.generator.state_dict().items()}
         with replacing(path) as temporary:
-            save_file(tensors, temporary, metadata={"format": FORMAT, "about": json.dumps(about)})
+            # Not save_file: it makes the file readable for its owner alone.
+            temporary.write_bytes(save(tensors, metadata={"format": FORMAT, "about": json.dumps(about)}))
 
 
 def pack(
@@ -98,6 +99,8 @@ def locate(path: Path) -> Path:
             raise UserError(f"{path.parent}: no {NAME} in this folder; give a bundle file or a finished run directory")
     if not path.is_file():
         raise UserError(f"{path}: no such bundle; give a bundle file or a run directory")
+    if path.suffix == ".ckpt":
+        raise UserError(f"{path}: is a checkpoint; give the run directory, or the {NAME} in it")
     return path
 
 

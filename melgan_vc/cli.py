@@ -1,10 +1,13 @@
 """What all commands share: where the configs are, how paths may be written, and errors as one line."""
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
 from hydra.errors import HydraException
@@ -27,21 +30,17 @@ def command(config: str) -> Callable[[Task], Callable[[], None]]:
 
     def decorate(task: Task) -> Callable[[], None]:
         def guarded(cfg: DictConfig) -> None:
-            try:
+            with explained():
                 check_filled(cfg)
                 task(cfg)
-            except Exception as error:
-                fail(error)
 
         def main() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then lets its errors through to here
             quiet_libraries()
             if not {"-m", "--multirun"} & set(sys.argv):
                 sys.argv[1:] = [quoted(argument) for argument in sys.argv[1:]]
-            try:
+            with explained():
                 hydra.main(version_base="1.3", config_path=str(CONF), config_name=config)(guarded)()
-            except Exception as error:
-                fail(error)
 
         return main
 
@@ -49,8 +48,8 @@ def command(config: str) -> Callable[[Task], Callable[[], None]]:
 
 
 def check_filled(cfg: DictConfig) -> None:
-    """Refuse a config whose mandatory settings were not given."""
-    missing = sorted(OmegaConf.missing_keys(cfg))
+    """Refuse a config whose mandatory settings were not given, or given as nothing."""
+    missing = sorted(OmegaConf.missing_keys(cfg) | {key for key in PATH_KEYS if OmegaConf.select(cfg, key) == ""})
     if missing:
         raise UserError(f"{', '.join(missing)} not given; add {' '.join(f'{key}=...' for key in missing)}")
 
@@ -58,52 +57,70 @@ def check_filled(cfg: DictConfig) -> None:
 def quoted(argument: str) -> str:
     """An override with a path as Hydra reads it: quoted, so that spaces, commas and accents need no care."""
     key, equals, value = argument.partition("=")
-    if not equals or key not in PATH_KEYS or value[:1] in ("", "'", '"') or value in ("null", "???"):
+    if (
+        not equals
+        or key not in PATH_KEYS
+        or value in ("null", "???")
+        or (value[:1] in ("'", '"') and value[-1] == value[0])
+    ):
         return argument
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${")
     return f'{key}="{escaped}"'
 
 
-def fail(error: Exception) -> None:
-    """End the program with one line for the user, if the error is one that a user can mend.
+@contextmanager
+def explained() -> Iterator[None]:
+    """End the program with one line if the body fails by something that a user can mend."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        end("interrupted", code=130)
+    except Exception as error:
+        line = explanation(error)
+        if line is None:
+            raise
+        end(line)
 
-    Raises:
-        SystemExit: with code 1, after the line.
-        Exception: the error itself, if it is none of the user's.
-    """
+
+def explanation(error: Exception) -> str | None:
+    """What a user can do about an error, or None if it is none of the user's."""
     for cause in causes(error):
         if isinstance(cause, UserError):
-            end(str(cause))
-        if isinstance(cause, OSError) and not isinstance(error, ImportError):
-            where = f"{cause.filename}: " if cause.filename else ""
-            end(f"{where}{cause.strerror or cause}; choose another path, or check rights and free space")
+            return str(cause)
     if isinstance(error, HydraException | OmegaConfBaseException):
-        end(explained(error))
-    raise error
+        return composition_error(str(error))
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}; choose another path, or check rights and free space"
+    return None
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
     """An error and what it was raised from."""
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__
 
 
-def explained(error: Exception) -> str:
+def composition_error(text: str) -> str:
     """Hydra's and OmegaConf's many lines as one."""
-    text = str(error).split("Config search path")[0]
+    text = text.split("Config search path")[0]
     head, found, options = text.partition("Available options in ")
     if found:
         group, _, names = options.partition(":")
         return f"{' '.join(head.split())}; choose one of {', '.join(names.split())} for {group.strip()}"
+    if unknown := re.search(r"Could not override '([^']*)'", text):
+        return f"unknown setting {unknown[1]!r}; --help shows what can be set"
+    if "missing EQUAL" in text:
+        return f"{' '.join(text.split('See ')[0].split())}; write KEY=VALUE, as --help shows"
     lines = [line.strip() for line in text.splitlines()]
     kept = [line for line in lines if line and not line.startswith(("full_key", "object_type", "reference_type"))]
     return " ".join(kept) + "; --help shows what can be set"
 
 
-def end(line: str) -> None:
+def end(line: str, code: int = 1) -> NoReturn:
     print("error: " + " ".join(line.split()), file=sys.stderr)
-    raise SystemExit(1)
+    raise SystemExit(code)
 
 
 def quiet_libraries() -> None:
@@ -111,7 +128,6 @@ def quiet_libraries() -> None:
     for text in (
         ".*does not have many workers.*",
         ".*isinstance\\(treespec, LeafSpec\\).*",
-        ".*Experiment logs directory.*exists and is not empty.*",
-        ".*has a length of `0`.*",
+        ".*Experiment logs directory.*exists and is not empty.*",  # config.yaml is there before the loggers
     ):
         warnings.filterwarnings("ignore", message=text)

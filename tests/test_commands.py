@@ -1,5 +1,11 @@
 """The commands as a user runs them."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,7 +13,7 @@ import torch
 
 from melgan_vc import bundle
 from melgan_vc.inference.converter import Converter
-from tests.conftest import GOLDEN, TINY, TINY_AUDIO, assert_one_line, hum, run_command
+from tests.conftest import GOLDEN, ROOT, TINY, TINY_AUDIO, assert_one_line, hum, run_command
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +43,37 @@ def test_train_leaves_a_run(trained):
     assert checkpoint["batch_count"] == 6
     assert bundle.load(trained).provenance["batches"] == 6
     assert not list(trained.rglob("*.part"))
+
+
+def test_a_run_directory_in_use_is_refused(trained, two_domains, tmp_path):
+    data = [f"data.source={two_domains[0]}", f"data.target={two_domains[1]}"]
+    done = run_command("train", *TINY, *data, f"run_dir={trained}", cwd=tmp_path)
+    assert_one_line(done, str(trained), "holds a training already")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_training_keeps_what_it_has(two_domains, tmp_path, number, code):
+    data = [f"data.source={two_domains[0]}", f"data.target={two_domains[1]}"]
+    command = [sys.executable, "-m", "melgan_vc.train", *TINY, *data, "run_dir=run", "callbacks.samples=null"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [*command, "callbacks.checkpoint.every_batches=5"],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        until = time.monotonic() + 120
+        while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        running.send_signal(number)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == code, said
+    assert "interrupted after" in said
+    assert "Traceback" not in said
+    batches = bundle.load(tmp_path / "run").provenance["batches"]
+    checkpoint = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["batch_count"] == batches > 0
 
 
 def test_convert_keeps_a_folders_tree_and_each_recordings_shape(trained, tmp_path):
@@ -144,7 +181,7 @@ def test_bad_training_data_ends_in_one_line(kind, words, two_domains, tmp_path):
         "train", *TINY, f"data.source={folder}", f"data.target={two_domains[1]}", "run_dir=run", cwd=tmp_path
     )
     assert_one_line(done, "naïve folder", *words)
-    assert not (tmp_path / "run" / bundle.NAME).exists()
+    assert not (tmp_path / "run").exists()
     assert not list(tmp_path.rglob("*.part"))
 
 
@@ -161,6 +198,8 @@ def test_other_mistakes_end_in_one_line(tiny_bundle, two_domains, tmp_path):
     assert_one_line(run_command("train", "nonsense=1", cwd=tmp_path), "nonsense")
     assert_one_line(run_command("convert", "bundle=.", "output=x", cwd=tmp_path), "input not given")
     fitting = ["input=a.wav", "output=b.wav"]
+    assert_one_line(run_command("convert", "bundle=.", "device=cuda", *fitting, cwd=tmp_path), "cuda")
+    assert_one_line(run_command("convert", "bundle=.", "input=", "output=x", cwd=tmp_path), "input not given")
     assert_one_line(run_command("convert", "bundle=file", *fitting, cwd=tmp_path), "file", "bundle")
     assert_one_line(
         run_command("convert", "bundle=.", "audio=music_22k", *fitting, cwd=tmp_path), "22050 (bundle 8000)"

@@ -4,6 +4,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from melgan_vc.cli import CONF
+from melgan_vc.errors import UserError
 from melgan_vc.training import run
 from tests.conftest import TINY
 
@@ -53,3 +54,31 @@ def test_every_audio_setting_builds(choice):
     from hydra.utils import instantiate
 
     assert instantiate(composed(f"audio={choice}").audio).n_mels > 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("trainer.accelerator=gpu", "trainer: "),
+        ("trainer.precision=foo", "trainer: "),
+        ("trainer.max_minutes=abc", "trainer.max_minutes"),
+        ("trainer.max_batches=1.5", "trainer.max_batches"),
+        ("seed=abc", "seed: "),
+        ("data.batch_size=abc", "data.batch_size"),
+        ("chunk.width=22", "chunk.width is 22"),
+        ("optim.generator.lr=-1", "optim: "),
+        ("optim.generator_every=abc", "optim.generator_every"),
+        ("optim.ema_decay=2", "optim.ema_decay"),
+        ("callbacks.samples.every_batches=0", "callbacks.samples.every_batches"),
+        ("networks.generator.channels=0", "networks"),
+        ("losses.travel.weight=abc", "losses.travel.weight"),
+        ("losses.travel.pairs=all", "window, batch"),
+        ("+data.foo=1", "data: .*foo"),
+    ],
+)
+def test_impossible_settings_are_refused_before_anything_is_written(wrong, said, two_domains, tmp_path):
+    data = [f"data.source='{two_domains[0]}'", f"data.target='{two_domains[1]}'"]
+    where = [f"data.store='{tmp_path / 'prepared'}'", f"run_dir='{tmp_path / 'run'}'"]
+    with pytest.raises(UserError, match=said):
+        run.train(composed(*TINY, *data, *where, wrong))
+    assert list(tmp_path.iterdir()) == []

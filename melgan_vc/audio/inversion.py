@@ -7,6 +7,7 @@ import torchaudio.functional
 from torch import Tensor, nn
 
 from melgan_vc.audio.mel import MelTransform
+from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
 
 
@@ -42,6 +43,11 @@ class GriffinLim(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        for name, value in (("iterations", iterations), ("unmix_iterations", unmix_iterations)):
+            if not isinstance(value, int) or value < 1:
+                raise UserError(f"inversion.{name} is {value!r}: give a whole number above 0")
+        if not isinstance(momentum, int | float) or not 0 <= momentum < 1:
+            raise UserError(f"inversion.momentum is {momentum!r}: give a number from 0 up to, not including, 1")
         self.spec = spec
         self.iterations = iterations
         self.momentum = momentum

@@ -1,5 +1,10 @@
 """Recordings in, recordings out: any rate and channel count that libsndfile reads."""
 
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +18,7 @@ from melgan_vc.files import replacing
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
 NEEDS_CONVERSION = (".m4a", ".aac", ".wma", ".webm", ".mp4", ".mkv", ".mov", ".amr", ".ape", ".wv")
 ROUNDING = 2304  # samples: an mp3 may end up to two of its frames before or after what its header says
+UNKNOWN_SIZE = 0x7FFF0000  # bytes; a wav header with more than that was written before the size was known
 LOUDEST = 0.999  # of a sample that integer PCM can hold
 PCM_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 
@@ -45,8 +51,8 @@ def read(path: Path) -> Recording:
     if not path.is_file():
         raise UserError(f"{path}: no such file; check the path")
     try:
-        with soundfile.SoundFile(path) as file:
-            promised = file.frames
+        with quiet_decoder(path), soundfile.SoundFile(path) as file:
+            promised = max(file.frames, promised_by_header(file))
             samples = file.read(dtype="float32", always_2d=True)
             rate, subtype = file.samplerate, file.subtype
     except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -66,9 +72,47 @@ def read(path: Path) -> Recording:
     return Recording(np.ascontiguousarray(samples.T), rate, subtype)
 
 
+def promised_by_header(file: soundfile.SoundFile) -> int:
+    """Frames that a wav header speaks of, which libsndfile corrects to the file's length; 0 if it does not say.
+
+    A header of a stream that was never finished holds 0 or the largest number: that is no promise.
+    """
+    found = re.search(r"^data : (\d+) \(should be \d+\)", file.extra_info, re.MULTILINE)
+    size = int(found[1]) if found else 0
+    align = re.search(r"Block Align\s*: (\d+)", file.extra_info)
+    return size // int(align[1]) if align and size < UNKNOWN_SIZE else 0
+
+
+def check_writable_format(path: Path) -> str:
+    """libsndfile's name of the format of a file to write."""
+    format_name = path.suffix[1:].upper()
+    if format_name not in ("WAV", "FLAC", "OGG"):
+        raise UserError(f"{path}: cannot write {path.suffix or 'a file without a suffix'}; use .wav, .flac or .ogg")
+    return format_name
+
+
+@contextmanager
+def quiet_decoder(path: Path) -> Iterator[None]:
+    """Keep libmpg123 from writing its own warnings about an mp3 to standard error: errors are told by :func:`read`."""
+    if path.suffix.lower() != ".mp3":
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def unreadable(path: Path, reason: str) -> str:
     """One line on why a file could not be decoded."""
     reason = reason.split(": ", 1)[-1].strip().rstrip(".")
+    if "not a regular file" in reason:  # libsndfile's words for some mp3 files that it cannot read at all
+        reason = "damaged or of an unknown format"
     if path.suffix.lower() in NEEDS_CONVERSION:
         return f"{path}: {path.suffix} files cannot be read; convert it first, e.g. ffmpeg -i IN{path.suffix} OUT.wav"
     return f"{path}: cannot be read as audio ({reason}); give a complete wav, flac, ogg or mp3 file"
@@ -95,18 +139,16 @@ def resample(waveform: np.ndarray, from_rate: int, to_rate: int, samples: int | 
 def write(path: Path, waveform: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> float:
     """Write a waveform (C, N) under its final name in one step; the format follows the suffix.
 
-    A waveform over full scale is turned down as a whole instead of being clipped.
+    Where samples are integers, a waveform over full scale is turned down as a whole instead of being clipped.
 
     Returns:
         The gain that was applied, 1 or less.
     """
-    peak = float(np.abs(waveform).max(initial=0.0))
-    gain = LOUDEST / peak if peak > LOUDEST else 1.0
-    format_name = path.suffix[1:].upper()
-    if format_name not in ("WAV", "FLAC", "OGG"):
-        raise UserError(f"{path}: cannot write {path.suffix or 'a file without a suffix'}; use .wav, .flac or .ogg")
+    format_name = check_writable_format(path)
     if subtype not in PCM_SUBTYPES or not soundfile.check_format(format_name, subtype):
         subtype = soundfile.default_subtype(format_name)
+    peak = float(np.abs(waveform).max(initial=0.0))
+    gain = LOUDEST / peak if peak > LOUDEST and subtype not in ("FLOAT", "DOUBLE") else 1.0
     with replacing(path) as temporary:
         soundfile.write(temporary, (waveform * gain).T, sample_rate, subtype=subtype, format=format_name)
     return gain

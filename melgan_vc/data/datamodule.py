@@ -47,8 +47,10 @@ class ChunkDataModule(L.LightningDataModule):
         progress: bool = True,
     ) -> None:
         super().__init__()
-        if batch_size < 2:
-            raise UserError(f"data.batch_size is {batch_size}: give 2 or more, for batch norm needs several items")
+        if not isinstance(batch_size, int) or batch_size < 2:
+            raise UserError(
+                f"data.batch_size is {batch_size}: give a whole number from 2, for batch norm needs several items"
+            )
         if not 0 <= validation_share < 1:
             raise UserError(f"data.validation_share is {validation_share}: give a share from 0 up to, not including, 1")
         self.folders = {"source": corpus.locate(source), "target": corpus.locate(target)}
@@ -76,26 +78,31 @@ class ChunkDataModule(L.LightningDataModule):
             self.check(domain, opened, split)
             self.stores[domain], self.splits[domain] = opened, split
             log.info("%s", self.describe(domain))
+        if self.stores["source"].content == self.stores["target"].content:
+            log.warning("warning: source and target are the same recordings, so there is nothing to learn")
 
     def check(self, domain: str, opened: MelStore, split: Split) -> None:
-        """Refuse a domain without a single window; name the recordings that are too short for one."""
+        """Refuse a domain without a single window; name the recordings that are not used."""
         needed = self.audio.seconds(self.chunk.window)
+        if not split.train and split.silent:
+            raise UserError(f"{self.folders[domain]}: all {len(split.silent)} recordings of the {domain} are silent")
         if not split.train:
             longest = max(item.seconds for item in opened.items)
             raise UserError(
                 f"{self.folders[domain]}: no recording of the {domain} is long enough: the longest has "
                 f"{longest:.2f} s, a window needs {needed:.2f} s; give longer recordings or a smaller chunk.width"
             )
-        if split.short:
-            names = ", ".join(split.short[:5]) + (", ..." if len(split.short) > 5 else "")
-            log.warning(
-                "%s: %d of %d recordings are shorter than a window (%.2f s) and not used: %s",
-                domain,
-                len(split.short),
-                len(opened.items),
-                needed,
-                names,
-            )
+        for paths, reason in ((split.short, f"shorter than a window ({needed:.2f} s)"), (split.silent, "silent")):
+            if paths:
+                names = ", ".join(paths[:5]) + (", ..." if len(paths) > 5 else "")
+                log.warning(
+                    "warning: %d of %d %s recordings are %s and not used: %s",
+                    len(paths),
+                    len(opened.items),
+                    domain,
+                    reason,
+                    names,
+                )
 
     def describe(self, domain: str) -> str:
         """One line on what a domain holds."""

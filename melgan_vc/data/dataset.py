@@ -1,5 +1,6 @@
 """Random windows of two domains, each a pure function of a seed and a sample number."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from melgan_vc.data.store import Item
+
+SILENT = 3e-4  # peak of a recording without sound: -70 dB under full scale
 
 
 class Batch(NamedTuple):
@@ -34,12 +37,13 @@ class Split:
 
     Attributes:
         train, validation: stretches with room for a window.
-        short: paths of recordings too short for one window, used for neither.
+        short, silent: paths of recordings too short for one window, or without sound; used for neither.
     """
 
     train: tuple[Segment, ...]
     validation: tuple[Segment, ...]
     short: tuple[str, ...]
+    silent: tuple[str, ...]
 
 
 def split_items(items: Sequence[Item], window: int, share: float) -> Split:
@@ -52,19 +56,21 @@ def split_items(items: Sequence[Item], window: int, share: float) -> Split:
         window: frames that a recording must have.
         share: of the files that goes to validation, in [0, 1).
     """
-    long = [Segment(item.path, item.offset, item.frames) for item in items if item.frames >= window]
     short = tuple(item.path for item in items if item.frames < window)
+    silent = tuple(item.path for item in items if item.frames >= window and item.peak < SILENT)
+    left_out = {*short, *silent}
+    long = [Segment(item.path, item.offset, item.frames) for item in items if item.path not in left_out]
     if not long or share <= 0:
-        return Split(tuple(long), (), short)
+        return Split(tuple(long), (), short, silent)
     if len(long) == 1:
-        return Split(*cut_end(long[0], window, share), short)
+        return Split(*cut_end(long[0], window, share), short, silent)
     draws = {segment: unit_hash(segment.path) for segment in long}
     bound = max(share, min(draws.values()))
     if bound >= max(draws.values()):  # keep at least one for training
         bound = sorted(draws.values())[-2]
     train = tuple(segment for segment in long if draws[segment] > bound)
     validation = tuple(segment for segment in long if draws[segment] <= bound)
-    return Split(train, validation, short)
+    return Split(train, validation, short, silent)
 
 
 def cut_end(segment: Segment, window: int, share: float) -> tuple[tuple[Segment, ...], tuple[Segment, ...]]:
@@ -81,8 +87,6 @@ def cut_end(segment: Segment, window: int, share: float) -> tuple[tuple[Segment,
 
 def unit_hash(text: str) -> float:
     """A number in [0, 1) that depends on the text alone."""
-    import hashlib
-
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big") / 2**56
 
 

@@ -19,7 +19,7 @@ from melgan_vc.data import corpus
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
 
-VERSION = 1
+VERSION = 2
 MELS = "mels.npy"
 MANIFEST = "manifest.json"
 
@@ -34,6 +34,7 @@ class Item:
         offset, frames: in frames.
         seconds: duration of the recording.
         clipped: share of samples at full scale.
+        peak: largest sample, full scale at 1.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Item:
     frames: int
     seconds: float
     clipped: float
+    peak: float
 
 
 @dataclass(frozen=True)
@@ -132,19 +134,27 @@ def write_mels(
     """Append the mels of each file to one .npy array (T, M), one recording in memory at a time."""
     front_end = MelTransform(audio)
     items: list[Item] = []
+    failures: list[str] = []
     offset = 0
     with path.open("wb") as out:
         start = write_header(out, 0, audio.n_mels)
         for name, file in tqdm(files.items(), desc="preparing", unit="file", disable=not progress, mininterval=0.5):
-            waveform = read_mono(file, audio.sample_rate)
+            try:
+                waveform = read_mono(file, audio.sample_rate)
+            except UserError as error:
+                failures.append(str(error))
+                continue
             mel = front_end(torch.from_numpy(waveform)).T.numpy().astype(np.float16)  # (T, M)
             out.write(np.ascontiguousarray(mel).tobytes())
-            clipped = float(np.mean(np.abs(waveform) >= 0.999))
-            items.append(Item(name, hashes[name], offset, len(mel), len(waveform) / audio.sample_rate, clipped))
+            level = np.abs(waveform)
+            clipped, peak = float(np.mean(level >= 0.999)), float(level.max())
+            items.append(Item(name, hashes[name], offset, len(mel), len(waveform) / audio.sample_rate, clipped, peak))
             offset += len(mel)
         out.seek(0)
         if write_header(out, offset, audio.n_mels) != start:
             raise RuntimeError("the .npy header changed its length")
+    if failures:
+        raise UserError(f"{len(failures)} of {len(files)} recordings cannot be used: {'; '.join(failures)}")
     return items
 
 

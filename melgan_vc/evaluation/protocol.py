@@ -1,5 +1,6 @@
 """Which held-out recordings are measured, against what, and how the figures are summed up."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from melgan_vc.audio import io
 from melgan_vc.data import corpus
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation.metrics import Embed, centroid, cosine, voiced_f0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,16 +47,28 @@ class Summary:
 
 
 def pairs(source: Path, target: Path) -> list[Pair]:
-    """Recordings of two folders with the same name, but for the suffix.
+    """Recordings of two folders with the same path, but for the suffix; those without a partner are named in the log.
 
     Raises:
-        UserError: none is in both.
+        UserError: none is in both, or two in one folder differ in their suffix alone.
     """
-    sources, targets = ({path.stem: path for path in corpus.find(folder)} for folder in (source, target))
+    sources, targets = (by_name(folder) for folder in (source, target))
     names = sorted(sources.keys() & targets.keys())
     if not names:
         raise UserError(f"{source} and {target} have no file name in common; name the same sentence the same in both")
+    alone = sorted(sources.keys() ^ targets.keys())
+    if alone:
+        log.warning("warning: %d recordings have no partner and are not measured: %s", len(alone), ", ".join(alone))
     return [Pair(name, sources[name], targets[name]) for name in names]
+
+
+def by_name(folder: Path) -> dict[str, Path]:
+    """The recordings of a folder by their path in it without the suffix."""
+    found = corpus.find(folder)
+    named = {path.relative_to(folder).with_suffix("").as_posix(): path for path in found}
+    if len(named) < len(found):
+        raise UserError(f"{folder}: two recordings differ in their suffix alone; rename one")
+    return named
 
 
 class SpeakerProtocol:
@@ -94,7 +109,8 @@ class SpeakerProtocol:
 
     def summary(self, target_kind: str = "target") -> list[Summary]:
         """One line a kind, in the order they were added; F0 errors are relative to ``target_kind``."""
-        medians = {kind: float(np.median(np.concatenate(found))) for kind, found in self.pitches.items()}
+        pitches = {kind: np.concatenate(found) for kind, found in self.pitches.items()}
+        medians = {kind: float(np.median(found)) if len(found) else float("nan") for kind, found in pitches.items()}
         return [
             Summary(
                 kind,

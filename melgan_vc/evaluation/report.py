@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +16,13 @@ HEADINGS = ("", "cosine to target", "cosine to source", "median F0 (Hz)", "F0 ag
 def table(summary: Sequence[Summary]) -> str:
     """A Markdown table with one line a kind."""
     lines = [
-        (line.kind, f"{line.to_target:.3f}", f"{line.to_source:.3f}", f"{line.median_f0:.0f}", f"{line.f0_error:+.1%}")
+        (
+            line.kind,
+            f"{line.to_target:.3f}",
+            f"{line.to_source:.3f}",
+            number(line.median_f0, ".0f"),
+            number(line.f0_error, "+.1%"),
+        )
         for line in summary
     ]
     widths = [max(len(row[column]) for row in (HEADINGS, *lines)) for column in range(len(HEADINGS))]
@@ -25,13 +32,21 @@ def table(summary: Sequence[Summary]) -> str:
     return "\n".join(shown)
 
 
+def number(value: float, form: str) -> str:
+    """A number, or a dash where nothing was voiced."""
+    return "-" if math.isnan(value) else format(value, form)
+
+
+def plain(row: Row | Summary) -> dict[str, str | float | None]:
+    """A row as JSON has it: without NaN."""
+    return {
+        key: None if isinstance(value, float) and math.isnan(value) else value for key, value in asdict(row).items()
+    }
+
+
 def write(folder: Path, rows: Sequence[Row], summary: Sequence[Summary], about: Mapping[str, object]) -> None:
     """metrics.json with everything and metrics.csv with one line a recording, each in one step."""
-    everything = {
-        **about,
-        "summary": [asdict(line) for line in summary],
-        "recordings": [asdict(row) for row in rows],
-    }
+    everything = {**about, "summary": [plain(line) for line in summary], "recordings": [plain(row) for row in rows]}
     with replacing(folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(everything, indent=1, ensure_ascii=False), encoding="utf-8")
     with replacing(folder / "metrics.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:

@@ -16,6 +16,20 @@ Mel = TypeVar("Mel", np.ndarray, Tensor)
 TAILS = ("context", "pad")
 
 
+def usable_device(name: str) -> torch.device:
+    """A device of this machine by its name.
+
+    Raises:
+        UserError: unknown, or not on this machine.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (AssertionError, NotImplementedError, RuntimeError) as error:
+        raise UserError(f"device {name!r} cannot be used on this machine; give device=cpu") from error
+    return device
+
+
 class Converter:
     """Translates mels chunk by chunk with the generator of a bundle.
 
@@ -27,7 +41,7 @@ class Converter:
 
     def __init__(self, bundle: Bundle, device: str = "cpu", chunks_at_once: int = 256) -> None:
         self.bundle = bundle
-        self.device = torch.device(device)
+        self.device = usable_device(device)
         self.chunks_at_once = chunks_at_once
         self.generator = bundle.generator.to(self.device).eval()
 

@@ -1,6 +1,6 @@
 """Recordings to converted recordings: same duration, sample rate and channels."""
 
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,9 @@ class OfflineConverter:
         return io.write(output, converted, recording.sample_rate, recording.subtype)
 
 
+AUDIO_SUFFIXES = io.SUFFIXES + io.NEEDS_CONVERSION
+
+
 @dataclass(frozen=True)
 class Job:
     """One recording to convert and where to."""
@@ -56,24 +59,40 @@ class Job:
 
 
 def plan(files: list[Path], folder: Path | None, output: Path) -> list[Job]:
-    """Where each recording goes.
+    """Where each recording goes, as .wav unless a single file's name says otherwise.
 
     Args:
         files: recordings.
         folder: that they were found in, whose tree ``output`` then mirrors; None for a single file.
         output: a folder, or for a single file also a file name with an audio suffix.
+
+    Raises:
+        UserError: a recording would be overwritten, or the output cannot be what it is named.
     """
+    names_file = output.suffix.lower() in AUDIO_SUFFIXES and not output.is_dir()
     if folder is None:
-        as_file = output.suffix.lower() in (".wav", ".flac", ".ogg") and not output.is_dir()
-        return [Job(files[0], output if as_file else output / f"{files[0].stem}.wav")]
-    if output.is_file():
-        raise UserError(f"{output}: is a file, but the input is a folder; give a folder for the output")
-    return list(named_apart([(path, output / path.relative_to(folder)) for path in files]))
+        job = Job(files[0], output if names_file else output / f"{files[0].stem}.wav")
+        if job.output.resolve() == files[0].resolve():
+            raise UserError(f"{job.output}: is the recording itself; give another name for the output")
+        if names_file:
+            io.check_writable_format(output)
+        return [job]
+    if names_file or output.is_file():
+        raise UserError(f"{output}: is named like a file, but the input is a folder; give a folder for the output")
+    if output.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"{output}: lies in the input folder, so it would be converted too; give a folder outside it")
+    return [
+        Job(path, output / name)
+        for path, name in zip(files, wav_names([f.relative_to(folder) for f in files]), strict=True)
+    ]
 
 
-def named_apart(pairs: list[tuple[Path, Path]]) -> Iterator[Job]:
-    """Jobs with .wav names; recordings that differ in their suffix alone keep it: a.mp3.wav."""
-    stems = [target.with_suffix("") for _, target in pairs]
-    for (path, target), stem in zip(pairs, stems, strict=True):
-        twins = stems.count(stem) > 1
-        yield Job(path, target.with_name(f"{target.name if twins else target.stem}.wav"))
+def wav_names(names: list[Path]) -> list[Path]:
+    """A .wav name for each recording; those that would share one keep their suffix: a.mp3.wav."""
+    plain = [name.with_name(f"{name.stem}.wav") for name in names]
+    full = [name.with_name(f"{name.name}.wav") for name in names]
+    counts = Counter(str(name).casefold() for name in plain + full)
+    chosen = [whole if counts[str(short).casefold()] > 1 else short for short, whole in zip(plain, full, strict=True)]
+    if len({str(name).casefold() for name in chosen}) < len(chosen):
+        raise UserError("some recordings differ in upper and lower case alone; rename them")
+    return chosen

@@ -11,7 +11,7 @@ PAIRS = ("window", "batch")
 def check_pairs(pairs: str) -> None:
     """Refuse what is not a way of pairing."""
     if pairs not in PAIRS:
-        raise UserError(f"pairs is {pairs!r}: give one of {', '.join(PAIRS)}")
+        raise UserError(f"losses: pairs is {pairs!r}: give one of {', '.join(PAIRS)}")
 
 
 def paired(vectors: Tensor, pairs: str) -> tuple[Tensor, Tensor]:

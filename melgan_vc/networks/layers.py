@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
+from melgan_vc.errors import UserError
+
 SLOPE = 0.2
 HALVINGS = 2  # strided layers of every network
 
@@ -23,6 +25,8 @@ class Convolution(nn.Conv1d):
     """Convolution over frames without bias, He-uniform: (B, C, T) to (B, out, T / stride)."""
 
     def __init__(self, channels: int, out: int, kernel: int, stride: int = 1, same: bool = True) -> None:
+        if min(channels, out) < 1:
+            raise UserError(f"networks: a layer of {channels} to {out} channels; give 1 channel or more")
         super().__init__(channels, out, kernel, stride, bias=False)
         self.same = same
         nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")

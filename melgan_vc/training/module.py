@@ -55,7 +55,7 @@ class OptimSettings:
         if self.batch_norm not in ("joint", "per_chunk"):
             raise UserError(f"optim.batch_norm is {self.batch_norm!r}: give joint or per_chunk")
         for name in ("generator_every", "log_every"):
-            if getattr(self, name) < 1:
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise UserError(f"optim.{name} is {getattr(self, name)}: give a whole number above 0")
 
 
@@ -155,6 +155,10 @@ class MelganVC(L.LightningModule):
         values = {name: float(value) for name, value in self.latest.items()}
         for logger in self.loggers:
             logger.log_metrics(values, step=self.batch_count)
+
+    def on_train_end(self) -> None:
+        if self.batch_count % self.optim.log_every:
+            self.log_losses()
 
     def configure_optimizers(self) -> list[Optimizer]:
         return [

@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+from hydra.errors import HydraException
 from hydra.utils import instantiate
+from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
 from melgan_vc import __version__
@@ -31,25 +33,73 @@ def train(cfg: DictConfig) -> Path:
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     run_dir = Path(cfg.run_dir).expanduser()
-    module, data, trainer = build(cfg, run_dir)
+    with claimed(run_dir):
+        module, data, trainer = build(cfg, run_dir)
+        data.prepare_data()
+        data.setup()
     write_config(cfg, run_dir / "config.yaml")
-    data.prepare_data()
-    data.setup()
     log.info("run directory: %s", run_dir)
-    with exported(module, data, run_dir, cfg.name):
+    try:
         trainer.fit(module, datamodule=data)
+    except SystemExit as stop:  # Lightning's way to end after Ctrl-C and SIGTERM
+        code = 143 if isinstance(stop, SIGTERMException) else 130
+        log.warning("interrupted after %d of %d batches", module.batch_count, cfg.trainer.max_batches)
+        raise SystemExit(code) from stop
+    finally:
+        if module.batch_count:
+            export(module, data, run_dir / NAME, cfg.name)
     return run_dir
+
+
+@contextmanager
+def claimed(run_dir: Path) -> Iterator[None]:
+    """Make a run directory before the work begins, so that one that cannot be written is known early.
+
+    Raises:
+        UserError: it holds another training already.
+    """
+    if any((run_dir / name).exists() for name in (NAME, "config.yaml", "checkpoints")):
+        raise UserError(f"{run_dir}: holds a training already; give another run_dir, or delete this one")
+    run_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):  # only an empty one goes
+            run_dir.rmdir()
+        raise
+
+
+@contextmanager
+def configured(what: str) -> Iterator[None]:
+    """Errors of values that a config gave to a library, as one line that names their place in the config."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (HydraException, MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
+        cause = error.__cause__ if isinstance(error, HydraException) and error.__cause__ else error
+        if isinstance(cause, UserError):
+            raise cause from error
+        raise UserError(f"{what}: {cause}") from error
 
 
 def build(cfg: DictConfig, run_dir: Path) -> tuple[MelganVC, ChunkDataModule, L.Trainer]:
     """The module, the data and the trainer of a config."""
-    L.seed_everything(cfg.seed, workers=True, verbose=False)
-    audio: AudioSpec = instantiate(cfg.audio)
-    chunk: ChunkSpec = instantiate(cfg.chunk)
-    optim = OptimSettings(**instantiate(cfg.optim))
-    module = MelganVC(build_networks(cfg.networks, audio, chunk), build_losses(cfg.losses), optim, chunk)
+    with configured("seed"):
+        L.seed_everything(cfg.seed, workers=True, verbose=False)
+    with configured("audio or chunk"):
+        audio: AudioSpec = instantiate(cfg.audio)
+        chunk: ChunkSpec = instantiate(cfg.chunk)
+    with configured("networks"):
+        networks = build_networks(cfg.networks, audio, chunk)
+    with configured("losses"):
+        losses = build_losses(cfg.losses)
+    with configured("optim"):
+        module = MelganVC(networks, losses, OptimSettings(**instantiate(cfg.optim)), chunk)
+        module.configure_optimizers()  # now, so that a bad rate is known before any work
     module.generator_arguments = generator_arguments(cfg.networks.generator, audio)
-    data = ChunkDataModule(audio=audio, chunk=chunk, seed=cfg.seed, **cfg.data)
+    with configured("data"):
+        data = ChunkDataModule(audio=audio, chunk=chunk, seed=cfg.seed, **cfg.data)
     return module, data, build_trainer(cfg, run_dir)
 
 
@@ -88,20 +138,25 @@ def build_trainer(cfg: DictConfig, run_dir: Path) -> L.Trainer:
     max_batches, max_minutes = settings.pop("max_batches"), settings.pop("max_minutes")
     if not isinstance(max_batches, int) or max_batches < 1:
         raise UserError(f"trainer.max_batches is {max_batches!r}: give a whole number above 0")
-    run_dir.mkdir(parents=True, exist_ok=True)
-    return L.Trainer(
-        **settings,
-        default_root_dir=run_dir,
-        max_epochs=1,
-        limit_train_batches=max_batches,
-        max_time=timedelta(minutes=max_minutes) if max_minutes is not None else None,
-        callbacks=list(made(cfg.callbacks)),
-        logger=list(made(cfg.logger)),
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-        log_every_n_steps=1,  # the module keeps its own interval
-    )
+    if max_minutes is not None and not (isinstance(max_minutes, int | float) and max_minutes > 0):
+        raise UserError(f"trainer.max_minutes is {max_minutes!r}: give a number above 0, or null for no limit")
+    with configured("callbacks or logger"):
+        callbacks, loggers = list(made(cfg.callbacks)), list(made(cfg.logger))
+    with configured("trainer"):
+        return L.Trainer(
+            **settings,
+            default_root_dir=run_dir,
+            max_epochs=1,
+            limit_train_batches=max_batches,
+            max_time=timedelta(minutes=max_minutes) if max_minutes is not None else None,
+            callbacks=callbacks,
+            logger=loggers,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=False,  # callbacks/progress.py counts batches
+            use_distributed_sampler=False,
+            log_every_n_steps=1,  # the module keeps its own interval
+        )
 
 
 def made(group: Mapping[str, Any] | None) -> Iterator[Any]:
@@ -117,18 +172,13 @@ def write_config(cfg: DictConfig, path: Path) -> None:
         temporary.write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
 
 
-@contextmanager
-def exported(module: MelganVC, data: ChunkDataModule, run_dir: Path, name: str) -> Iterator[None]:
-    """Leave a bundle behind, however the training ends, if it has begun."""
-    try:
-        yield
-    finally:
-        if module.batch_count:
-            provenance = {
-                "experiment": name,
-                "version": __version__,
-                "seed": data.seed,
-                "data": {domain: store.content for domain, store in data.stores.items()},
-            }
-            snapshot(module, data.audio, provenance).save(run_dir / NAME)
-            log.info("bundle: %s (%d batches)", run_dir / NAME, module.batch_count)
+def export(module: MelganVC, data: ChunkDataModule, path: Path, name: str) -> None:
+    """Leave the bundle of a training, however it ended."""
+    provenance = {
+        "experiment": name,
+        "version": __version__,
+        "seed": data.seed,
+        "data": {domain: store.content for domain, store in data.stores.items()},
+    }
+    snapshot(module, data.audio, provenance).save(path)
+    log.info("bundle: %s (%d batches)", path, module.batch_count)

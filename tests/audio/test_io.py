@@ -50,7 +50,7 @@ def test_nan_samples_are_refused(tmp_path):
         io.read(tmp_path / "nan.wav")
 
 
-@pytest.mark.parametrize("suffix", ["mp3", "flac"])
+@pytest.mark.parametrize("suffix", ["mp3", "flac", "wav"])
 def test_a_truncated_file_is_refused(tmp_path, suffix):
     path = tmp_path / f"cut.{suffix}"
     soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(48000).astype(np.float32), 16000)
@@ -58,6 +58,29 @@ def test_a_truncated_file_is_refused(tmp_path, suffix):
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(UserError, match=r"cut\."):
         io.read(path)
+
+
+def test_a_wav_of_unknown_length_is_read(tmp_path):
+    path = tmp_path / "streamed.wav"
+    soundfile.write(path, np.full(100, 0.25, np.float32), 8000)
+    data = bytearray(path.read_bytes())
+    data[40:44] = b"\xff\xff\xff\xff"  # as programs leave it that write to a pipe
+    path.write_bytes(data)
+    assert io.read(path).waveform.shape == (1, 100)
+
+
+def test_decoding_mp3_says_nothing_itself(tmp_path, capfd):
+    path = tmp_path / "cut.mp3"
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(48000).astype(np.float32), 16000)
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(UserError):
+        io.read(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_float_files_may_be_over_full_scale(tmp_path):
+    assert io.write(tmp_path / "float.wav", np.array([[0.5, -2.0]], np.float32), 8000, "FLOAT") == 1.0
+    assert io.read(tmp_path / "float.wav").waveform.tolist() == [[0.5, -2.0]]
 
 
 def test_an_empty_file_is_refused(tmp_path):

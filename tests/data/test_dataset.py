@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from melgan_vc.data.store import Item
 def items(*frames: int) -> list[Item]:
     offsets = np.cumsum([0, *frames[:-1]])
     return [
-        Item(f"{n}.wav", "", int(offset), count, 1.0, 0.0)
+        Item(f"{n}.wav", "", int(offset), count, 1.0, 0.0, 0.5)
         for n, (offset, count) in enumerate(zip(offsets, frames, strict=True))
     ]
 
@@ -50,6 +52,13 @@ def test_short_recordings_are_named():
     split = split_items(items(50, 9, 50, 3), 10, 0.05)
     assert split.short == ("1.wav", "3.wav")
     assert len(split.train) == len(split.validation) == 1
+
+
+def test_silent_recordings_are_named():
+    silent = replace(items(50, 60)[1], peak=1e-5)
+    split = split_items([*items(50), silent], 10, 0.0)
+    assert split.silent == ("1.wav",)
+    assert len(split.train) == 1
 
 
 def test_the_end_of_a_single_recording_is_held_out():

@@ -36,11 +36,18 @@ def test_protocol_tells_the_bundled_speakers_apart():
     assert target.f0_error == 0
 
 
-def test_folders_without_a_common_name_are_refused(tmp_path):
+def test_folders_without_a_common_name_are_refused(tmp_path, caplog):
     import soundfile
 
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         soundfile.write(tmp_path / name / f"{name}.wav", hum(0.1, 8000, 100, 1), 8000)
     with pytest.raises(UserError, match="no file name in common"):
+        pairs(tmp_path / "one", tmp_path / "two")
+    for name in ("one", "two"):
+        soundfile.write(tmp_path / name / "both.wav", hum(0.1, 8000, 100, 1), 8000)
+    assert [pair.name for pair in pairs(tmp_path / "one", tmp_path / "two")] == ["both"]
+    assert "2 recordings have no partner" in caplog.text
+    soundfile.write(tmp_path / "one" / "both.flac", hum(0.1, 8000, 100, 1), 8000)
+    with pytest.raises(UserError, match="differ in their suffix alone"):
         pairs(tmp_path / "one", tmp_path / "two")

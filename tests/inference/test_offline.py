@@ -39,11 +39,27 @@ def test_a_tree_is_mirrored_and_twins_keep_their_suffix():
         "out/x/b.wav",
         "out/v1.2.wav",
     ]
+    clash = [folder / "a.wav", folder / "a.mp3", folder / "a.mp3.wav"]
+    assert len({job.output for job in plan(clash, folder, out)}) == 3
 
 
 def test_one_recording_goes_to_the_file_named_or_into_a_folder(tmp_path):
     assert plan([Path("a.mp3")], None, Path("b.flac"))[0].output == Path("b.flac")
     assert plan([Path("a.mp3")], None, Path("folder"))[0].output == Path("folder/a.wav")
-    (tmp_path / "file.wav").touch()
-    with pytest.raises(UserError, match="is a file, but the input is a folder"):
-        plan([Path("a.mp3")], Path(), tmp_path / "file.wav")
+    with pytest.raises(UserError, match=r"cannot write \.mp3"):
+        plan([Path("a.wav")], None, Path("b.mp3"))
+
+
+def test_no_recording_is_overwritten_or_converted_twice(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a.wav").touch()
+    (tmp_path / "link").symlink_to(folder)
+    with pytest.raises(UserError, match="is the recording itself"):
+        plan([folder / "a.wav"], None, tmp_path / "link" / "a.wav")
+    with pytest.raises(UserError, match="is the recording itself"):
+        plan([folder / "a.wav"], None, folder)
+    with pytest.raises(UserError, match="lies in the input folder"):
+        plan([folder / "a.wav"], folder, tmp_path / "link" / "out")
+    with pytest.raises(UserError, match="named like a file"):
+        plan([folder / "a.wav"], folder, tmp_path / "out.wav")

@@ -1,31 +1,39 @@
 """A bar that counts batches."""
 
+import sys
 from typing import Any
 
 import lightning as L
-from lightning.pytorch.callbacks import TQDMProgressBar
-from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
+from tqdm import tqdm
+
+SECONDS_ON_SCREEN, SECONDS_IN_A_FILE = 0.2, 20.0  # between two updates
 
 
-class BatchProgress(TQDMProgressBar):
-    """Batches done, batches a second and time left.
+class BatchProgress(L.Callback):
+    """Batches done, batches a second and time left; losses go to the loggers."""
 
-    Args:
-        refresh_every: batches between two updates of the bar.
-    """
+    def __init__(self) -> None:
+        self.bar: tqdm[Any] | None = None
 
-    def __init__(self, refresh_every: int = 20) -> None:
-        super().__init__(refresh_rate=refresh_every)
+    def on_train_start(self, trainer: L.Trainer, *_: Any) -> None:
+        self.bar = tqdm(
+            desc="training",
+            total=int(trainer.num_training_batches),
+            unit="batch",
+            mininterval=SECONDS_ON_SCREEN if sys.stderr.isatty() else SECONDS_IN_A_FILE,
+            disable=not trainer.is_global_zero,
+        )
 
-    def init_train_tqdm(self) -> Tqdm:
-        bar = super().init_train_tqdm()
-        bar.unit = "batch"
-        bar.bar_format = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}]"
-        return bar
+    def on_train_batch_end(self, *_: Any) -> None:
+        assert self.bar is not None
+        self.bar.update()
 
-    def on_train_epoch_start(self, trainer: L.Trainer, *_: Any) -> None:
-        super().on_train_epoch_start(trainer)
-        self.train_progress_bar.set_description("training")
+    def on_train_end(self, *_: Any) -> None:
+        self.close()
 
-    def get_metrics(self, *_: Any) -> dict[str, Any]:
-        return {}  # losses go to the loggers: a bar with ten numbers is not read
+    def on_exception(self, *_: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()

@@ -14,6 +14,7 @@ from melgan_vc.audio.inversion import GriffinLim
 from melgan_vc.audio.pictures import mel_figure
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.inference.converter import Converter
+from melgan_vc.training.callbacks.every import check_every
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.snapshot import snapshot
 
@@ -30,7 +31,7 @@ class HeldOutSamples(L.Callback):
     """
 
     def __init__(self, every_batches: int = 1000, clips: int = 2, seconds: float = 4.0) -> None:
-        self.every_batches = every_batches
+        self.every_batches = check_every("samples", every_batches)
         self.clips = clips
         self.seconds = seconds
         self.inverter: GriffinLim | None = None
