@@ -45,7 +45,7 @@ def measured(pair: Pair, offline: OfflineConverter, rate: int, output: Path) -> 
     """
     source, target = io.read_mono(pair.source, rate), io.read_mono(pair.target, rate)
     given = {"source": source, "target": target}
-    with torch.inference_mode():
+    with torch.no_grad():
         mels = {kind: offline.front_end(torch.from_numpy(waveform)) for kind, waveform in given.items()}
         mels["converted"] = offline.converter.convert(mels["source"])
         converted = offline.inverter(mels["converted"][None], samples=len(source))[0].numpy()

@@ -69,9 +69,9 @@ class Converter:
         converted = self.translate(given.float(), tail).to(given.device, given.dtype)
         return converted.numpy() if isinstance(mel, np.ndarray) else converted
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def translate(self, mel: Tensor, tail: str) -> Tensor:
         """A mel (M, T) through the generator, chunk by chunk."""
         chunks = cover(mel.to(self.device), self.bundle.chunk.width, tail)
         out = torch.cat([self.generator(some) for some in chunks.split(self.chunks_at_once)])
-        return uncover(out, mel.shape[-1], tail).clone()
+        return uncover(out, mel.shape[-1], tail)

@@ -30,7 +30,7 @@ class OfflineConverter:
         self.inverter = inverter if inverter is not None else GriffinLim(self.audio)
         self.tail = tail
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def convert(self, waveform: np.ndarray, sample_rate: int) -> np.ndarray:
         """Translate a waveform (C, N) float32 at any sample rate, each channel on its own, to the same shape."""
         ours = io.resample(waveform, sample_rate, self.audio.sample_rate)

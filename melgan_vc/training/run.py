@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import wandb
 from hydra.errors import HydraException
 from hydra.utils import instantiate
+from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
@@ -48,6 +50,8 @@ def train(cfg: DictConfig) -> Path:
     finally:
         if module.batch_count:
             export(module, data, run_dir / NAME, cfg.name)
+        if any(isinstance(logger, WandbLogger) for logger in trainer.loggers):
+            wandb.finish()  # or the next job of a sweep would go on with this run
     return run_dir
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import lightning as L
 import numpy as np
-import torch
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
@@ -59,8 +58,7 @@ class HeldOutSamples(L.Callback):
 
     def invert(self, mel: Tensor) -> np.ndarray:
         assert self.inverter is not None
-        with torch.inference_mode():
-            return self.inverter(mel[None])[0].numpy()
+        return self.inverter(mel[None])[0].numpy()
 
 
 def show(logger: Any, name: str, sounds: dict[str, np.ndarray], figure: Any, rate: int, batch: int) -> None:
