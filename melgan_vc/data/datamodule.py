@@ -66,17 +66,18 @@ class ChunkDataModule(L.LightningDataModule):
         self.splits: dict[str, Split] = {}
 
     def prepare_data(self) -> None:
-        for folder in self.folders.values():
-            store.prepare(folder, self.audio, self.root, self.progress)
+        for domain, folder in self.folders.items():
+            if domain not in self.stores:
+                self.stores[domain] = store.prepare(folder, self.audio, self.root, self.progress)
 
     def setup(self, stage: str = "fit") -> None:
         if self.splits:
             return
-        for domain, folder in self.folders.items():
-            opened = store.prepare(folder, self.audio, self.root, self.progress)
+        self.prepare_data()  # where other processes prepared, this finds what they made
+        for domain, opened in self.stores.items():
             split = split_items(opened.items, self.chunk.window, self.validation_share)
             self.check(domain, opened, split)
-            self.stores[domain], self.splits[domain] = opened, split
+            self.splits[domain] = split
             log.info("%s", self.describe(domain))
         if self.stores["source"].content == self.stores["target"].content:
             log.warning("warning: source and target are the same recordings, so there is nothing to learn")

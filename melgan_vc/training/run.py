@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import wandb
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from lightning.pytorch.loggers import WandbLogger
@@ -51,6 +50,8 @@ def train(cfg: DictConfig) -> Path:
         if module.batch_count:
             export(module, data, run_dir / NAME, cfg.name)
         if any(isinstance(logger, WandbLogger) for logger in trainer.loggers):
+            import wandb
+
             wandb.finish()  # or the next job of a sweep would go on with this run
     return run_dir
 
