@@ -22,6 +22,14 @@ def test_weights_multiply_and_weight_zero_is_logged_but_not_trained_on():
     assert fake.grad is None
 
 
+def test_a_loss_of_weight_zero_cannot_spoil_the_total():
+    losses = grouped(
+        {"real": Weighted(HingeReal(), 1.0), "fake": Weighted(HingeFake(), 0.0), "g": Weighted(Hinge(), 1)}
+    )
+    total, _ = losses["discriminator"](DiscriminatorStep(torch.zeros(1), torch.tensor([float("nan")])))
+    assert total.item() == 1.0
+
+
 def test_identity_is_only_needed_where_it_is_used():
     discriminator = {"real": Weighted(HingeReal(), 1.0)}
     without = grouped(discriminator | {"hinge": Weighted(Hinge(), 1.0)})

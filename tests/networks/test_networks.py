@@ -56,13 +56,16 @@ def test_folding_changes_no_output_and_leaves_copies_alone():
 
 
 def test_spectral_norm_is_computed_in_float32_under_autocast():
+    torch.manual_seed(0)
     network = Discriminator(12, 24, channels=6).eval()
-    seen = []
-    network.trunk[0][0].parametrizations.weight[0].register_forward_hook(lambda *found: seen.append(found[2].dtype))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = network(torch.randn(2, 12, 24))
-    assert seen == [torch.float32]
-    assert logits.dtype == torch.float32
+    window = torch.randn(2, 12, 24)
+    for layer in (network.trunk[0][0], network.head):
+        kernels = []
+        layer.parametrizations.weight[0].register_forward_hook(lambda *found, kernels=kernels: kernels.append(found[2]))
+        network(window)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert network(window).dtype == torch.float32
+        assert torch.equal(*kernels)
 
 
 def test_only_the_generators_output_and_the_heads_have_biases():
