@@ -2,12 +2,14 @@
 
 import copy
 import importlib
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -77,17 +79,24 @@ def pack(
     """A bundle of a generator as it is trained, which stays as it is.
 
     Args:
-        generator: with spectral norms, on any device.
-        arguments: of its class, but for ``spectral``.
+        generator: as it is trained, on any device, of a class in ``melgan_vc.networks``.
+        arguments: of its class; ``spectral`` is set by this function.
         audio, chunk, provenance: see :class:`Bundle`.
         settle: let the spectral norms' power iterations converge first; False takes them as they stand.
     """
     trained = copy.deepcopy(generator).cpu()
     if settle:
         settle_spectral_norm(trained)
-    plain = {**arguments, "spectral": False}
-    folded = type(generator)(**plain)
-    folded.load_state_dict(folded_state(trained))
+    state = folded_state(trained)
+    if not all(torch.isfinite(value).all() for value in state.values()):
+        raise UserError("the generator's weights are NaN or infinite: the training diverged; lower optim.generator.lr")
+    kind = type(generator)
+    plain = dict(arguments)
+    if "spectral" in inspect.signature(kind).parameters:
+        plain["spectral"] = False
+    with torch.random.fork_rng(devices=[]):  # building draws weights, only to replace them
+        folded = build(f"{kind.__module__}.{kind.__qualname__}", plain)
+    folded.load_state_dict(state)
     return Bundle(folded.eval(), plain, audio, chunk, provenance)
 
 

@@ -37,6 +37,8 @@ def command(config: str) -> Callable[[Task], Callable[[], None]]:
         def main() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then lets its errors through to here
             quiet_libraries()
+            for stream in (sys.stdout, sys.stderr):
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names that are not Unicode
             if not {"-m", "--multirun"} & set(sys.argv):
                 sys.argv[1:] = [quoted(argument) for argument in sys.argv[1:]]
             with explained():
@@ -49,9 +51,15 @@ def command(config: str) -> Callable[[Task], Callable[[], None]]:
 
 def check_filled(cfg: DictConfig) -> None:
     """Refuse a config whose mandatory settings were not given, or given as nothing."""
-    missing = sorted(OmegaConf.missing_keys(cfg) | {key for key in PATH_KEYS if OmegaConf.select(cfg, key) == ""})
+    missing = sorted(OmegaConf.missing_keys(cfg) | {key for key in PATH_KEYS if left_empty(cfg, key)})
     if missing:
         raise UserError(f"{', '.join(missing)} not given; add {' '.join(f'{key}=...' for key in missing)}")
+
+
+def left_empty(cfg: DictConfig, key: str) -> bool:
+    """Whether a setting is there, but null or an empty text."""
+    nothing = object()
+    return OmegaConf.select(cfg, key, default=nothing, throw_on_missing=False) in (None, "")
 
 
 def quoted(argument: str) -> str:
@@ -64,7 +72,9 @@ def quoted(argument: str) -> str:
         or (value[:1] in ("'", '"') and value[-1] == value[0])
     ):
         return argument
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${")
+    # Hydra reads a backslash as one of its own only before a quote or at the end; OmegaConf, before ${.
+    escaped = re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + ('\\"' if found[2] else ""), value)
+    escaped = escaped.replace("${", "\\${")
     return f'{key}="{escaped}"'
 
 

@@ -63,7 +63,7 @@ class AudioSpec:
         return 1 + samples // self.hop_length
 
     def seconds(self, frames: int) -> float:
-        """Duration of that many frames."""
+        """Duration in seconds of that many frames."""
         return frames * self.hop_length / self.sample_rate
 
 
@@ -82,8 +82,10 @@ class ChunkSpec:
     def __post_init__(self) -> None:
         if not isinstance(self.width, int) or self.width < 4 or self.width % 4:
             raise UserError(f"chunk.width is {self.width!r}: give a multiple of 4 frames, 8 or more is sensible")
-        if not isinstance(self.splits, int) or self.splits < 1:
-            raise UserError(f"chunk.splits is {self.splits!r}: give a whole number above 0 (2 or 3 are usual)")
+        if not isinstance(self.splits, int) or self.splits < 2:
+            raise UserError(
+                f"chunk.splits is {self.splits!r}: give 2 or more, for the losses compare chunks of a window"
+            )
 
     @property
     def window(self) -> int:

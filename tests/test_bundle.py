@@ -40,10 +40,24 @@ def test_packing_leaves_the_generator_trainable():
 
     generator = UNetGenerator(TINY_AUDIO.n_mels, channels=8).train()
     before = {name: value.clone() for name, value in generator.state_dict().items()}
+    torch.manual_seed(3)
     bundle.pack(generator, {"n_mels": TINY_AUDIO.n_mels, "channels": 8}, TINY_AUDIO, TINY_CHUNK, {})
+    drawn = torch.rand(1)
+    torch.manual_seed(3)
+    assert torch.equal(drawn, torch.rand(1))
     assert generator.training
     assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
     assert generator(torch.randn(2, TINY_AUDIO.n_mels, 8)).requires_grad
+
+
+def test_a_diverged_generator_is_refused(tiny_bundle):
+    from melgan_vc.networks.generator import UNetGenerator
+
+    generator = UNetGenerator(TINY_AUDIO.n_mels, channels=8)
+    with torch.no_grad():
+        generator.bias.fill_(float("nan"))
+    with pytest.raises(UserError, match="diverged"):
+        bundle.pack(generator, {"n_mels": TINY_AUDIO.n_mels, "channels": 8}, TINY_AUDIO, TINY_CHUNK, {})
 
 
 def change_bins(about, tensors):

@@ -1,5 +1,7 @@
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import MissingConfigException
+from omegaconf import OmegaConf
 
 from melgan_vc.cli import composition_error, explanation, quoted
 from melgan_vc.errors import UserError
@@ -19,6 +21,12 @@ from melgan_vc.errors import UserError
 )
 def test_paths_are_quoted_for_hydra(given, wanted):
     assert quoted(given) == wanted
+
+
+@pytest.mark.parametrize("path", ["a b", 'say "x"', "a\\b c", "a\\", 'a\\"b', "100% (1), [2] = {3}", "${x}", "é'ü"])
+def test_a_quoted_path_comes_back_from_hydra(path):
+    (override,) = OverridesParser.create().parse_overrides([quoted(f"input={path}")])
+    assert OmegaConf.create({"input": override.value()}).input == path
 
 
 def test_a_users_error_is_found_behind_a_librarys():

@@ -62,12 +62,16 @@ def test_an_interrupted_training_keeps_what_it_has(two_domains, tmp_path, number
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell leaves it ignored
     ) as running:
-        until = time.monotonic() + 120
-        while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < until:
-            time.sleep(0.1)
-        running.send_signal(number)
-        _, said = running.communicate(timeout=60)
+        try:
+            until = time.monotonic() + 120
+            while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < until:
+                time.sleep(0.1)
+            running.send_signal(number)
+            _, said = running.communicate(timeout=60)
+        finally:
+            running.kill()
     assert running.returncode == code, said
     assert "interrupted after" in said
     assert "Traceback" not in said
@@ -199,7 +203,9 @@ def test_other_mistakes_end_in_one_line(tiny_bundle, two_domains, tmp_path):
     assert_one_line(run_command("convert", "bundle=.", "output=x", cwd=tmp_path), "input not given")
     fitting = ["input=a.wav", "output=b.wav"]
     assert_one_line(run_command("convert", "bundle=.", "device=cuda", *fitting, cwd=tmp_path), "cuda")
-    assert_one_line(run_command("convert", "bundle=.", "input=", "output=x", cwd=tmp_path), "input not given")
+    assert_one_line(
+        run_command("convert", "bundle=null", "input=", "output=x", cwd=tmp_path), "bundle, input not given"
+    )
     assert_one_line(run_command("convert", "bundle=file", *fitting, cwd=tmp_path), "file", "bundle")
     assert_one_line(
         run_command("convert", "bundle=.", "audio=music_22k", *fitting, cwd=tmp_path), "22050 (bundle 8000)"

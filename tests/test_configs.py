@@ -1,4 +1,4 @@
-"""Every experiment composes, builds and trains two batches; every key of a config is read."""
+"""Every experiment composes, builds and trains two batches; impossible settings are refused."""
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -63,7 +63,9 @@ def test_every_audio_setting_builds(choice):
         ("trainer.precision=foo", "trainer: "),
         ("trainer.max_minutes=abc", "trainer.max_minutes"),
         ("trainer.max_batches=1.5", "trainer.max_batches"),
-        ("seed=abc", "seed: "),
+        ("seed=abc", "seed is"),
+        ("seed=null", "seed is"),
+        ("trainer.devices=2", "trainer.devices"),
         ("data.batch_size=abc", "data.batch_size"),
         ("chunk.width=22", "chunk.width is 22"),
         ("optim.generator.lr=-1", "optim: "),

@@ -18,6 +18,8 @@ from melgan_vc.files import replacing
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
 NEEDS_CONVERSION = (".m4a", ".aac", ".wma", ".webm", ".mp4", ".mkv", ".mov", ".amr", ".ape", ".wv")
 ROUNDING = 2304  # samples: an mp3 may end up to two of its frames before or after what its header says
+BLOCK = 65536  # samples written at a time: libsndfile's Vorbis encoder overflows the stack on long ones
+VORBIS_HIGHEST = 192000  # Hz; beyond, the same encoder crashes
 UNKNOWN_SIZE = 0x7FFF0000  # bytes; a wav header with more than that was written before the size was known
 LOUDEST = 0.999  # of a sample that integer PCM can hold
 PCM_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
@@ -39,6 +41,7 @@ class Recording:
 
     @property
     def seconds(self) -> float:
+        """Duration in seconds."""
         return self.waveform.shape[-1] / self.sample_rate
 
 
@@ -51,11 +54,11 @@ def read(path: Path) -> Recording:
     if not path.is_file():
         raise UserError(f"{path}: no such file; check the path")
     try:
-        with quiet_decoder(path), soundfile.SoundFile(path) as file:
-            promised = max(file.frames, promised_by_header(file))
+        with quiet_decoder(path), soundfile.SoundFile(native(path)) as file:
+            promised = promised_frames(path, file)
             samples = file.read(dtype="float32", always_2d=True)
             rate, subtype = file.samplerate, file.subtype
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         raise UserError(unreadable(path, str(error))) from error
     if len(samples) < promised - ROUNDING:
         raise UserError(
@@ -72,15 +75,34 @@ def read(path: Path) -> Recording:
     return Recording(np.ascontiguousarray(samples.T), rate, subtype)
 
 
-def promised_by_header(file: soundfile.SoundFile) -> int:
-    """Frames that a wav header speaks of, which libsndfile corrects to the file's length; 0 if it does not say.
+def promised_frames(path: Path, file: soundfile.SoundFile) -> int:
+    """Frames that a file's header speaks of; 0 if it does not say.
 
-    A header of a stream that was never finished holds 0 or the largest number: that is no promise.
+    For an mp3 without a header of its own libsndfile only guesses. For a wav it corrects the number to what is there,
+    but tells in its log; one of a stream that was never finished holds 0 or the largest number, which is no promise.
     """
+    if path.suffix.lower() == ".mp3":
+        return file.frames if has_mp3_header(path) else 0
     found = re.search(r"^data : (\d+) \(should be \d+\)", file.extra_info, re.MULTILINE)
     size = int(found[1]) if found else 0
     align = re.search(r"Block Align\s*: (\d+)", file.extra_info)
-    return size // int(align[1]) if align and size < UNKNOWN_SIZE else 0
+    return size // int(align[1]) if align and 0 < size < UNKNOWN_SIZE else file.frames
+
+
+def has_mp3_header(path: Path) -> bool:
+    """Whether the first frame of an mp3, after an ID3 tag, is one that states the length."""
+    with path.open("rb") as file:
+        start = file.read(10)
+        if start[:3] == b"ID3":
+            size = sum((byte & 0x7F) << shift for byte, shift in zip(start[6:10], (21, 14, 7, 0), strict=True))
+            file.seek(10 + size)
+        first = file.read(2048)
+    return any(name in first for name in (b"Xing", b"Info", b"VBRI"))
+
+
+def native(path: Path) -> str | bytes:
+    """A path as soundfile takes it, also where its name is not valid Unicode."""
+    return os.fsencode(path) if os.name == "posix" else str(path)
 
 
 def check_writable_format(path: Path) -> str:
@@ -145,10 +167,23 @@ def write(path: Path, waveform: np.ndarray, sample_rate: int, subtype: str = "PC
         The gain that was applied, 1 or less.
     """
     format_name = check_writable_format(path)
+    if not np.isfinite(waveform).all():
+        raise UserError(f"{path}: not written, for the sound to write holds NaN or infinite samples")
+    if format_name == "OGG" and sample_rate > VORBIS_HIGHEST:
+        raise UserError(f"{path}: OGG cannot hold {sample_rate} Hz; write a .wav instead")
     if subtype not in PCM_SUBTYPES or not soundfile.check_format(format_name, subtype):
         subtype = soundfile.default_subtype(format_name)
     peak = float(np.abs(waveform).max(initial=0.0))
     gain = LOUDEST / peak if peak > LOUDEST and subtype not in ("FLOAT", "DOUBLE") else 1.0
-    with replacing(path) as temporary:
-        soundfile.write(temporary, (waveform * gain).T, sample_rate, subtype=subtype, format=format_name)
+    channels, samples = waveform.shape
+    try:
+        with (
+            replacing(path) as temporary,
+            soundfile.SoundFile(native(temporary), "w", sample_rate, channels, subtype, format=format_name) as file,
+        ):
+            for start in range(0, samples, BLOCK):
+                file.write((waveform[:, start : start + BLOCK] * gain).T)
+    except soundfile.LibsndfileError as error:
+        what = f"{channels} channels at {sample_rate} Hz"
+        raise UserError(f"{path}: {format_name} cannot hold {what}; write a .wav instead") from error
     return gain

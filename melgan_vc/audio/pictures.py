@@ -12,7 +12,7 @@ matplotlib.use("Agg")
 
 
 def mel_figure(mels: Mapping[str, np.ndarray], audio: AudioSpec, title: str = "") -> Figure:
-    """Normalised mels (M, T) by name, one under the other, time in seconds and level in dB under full scale."""
+    """Normalised mels (M, T) by name, one under the other; seconds, and dB under the top of the mels' range."""
     longest = max(mel.shape[1] for mel in mels.values())
     figure = Figure(figsize=(9, 1 + 2.2 * len(mels)), layout="constrained")
     axes = figure.subplots(len(mels), 1, sharex=True, squeeze=False)[:, 0]

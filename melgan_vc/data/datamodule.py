@@ -104,6 +104,8 @@ class ChunkDataModule(L.LightningDataModule):
                     reason,
                     names,
                 )
+        if not split.validation:
+            log.warning("warning: nothing of the %s is held out, so no samples will be heard while training", domain)
 
     def describe(self, domain: str) -> str:
         """One line on what a domain holds."""

@@ -1,6 +1,7 @@
 """Random windows of two domains, each a pure function of a seed and a sample number."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -47,9 +48,10 @@ class Split:
 
 
 def split_items(items: Sequence[Item], window: int, share: float) -> Split:
-    """Divide recordings by file, by a hash of each path, so that adding files moves none of the others.
+    """Divide recordings by file, by a hash of each path, so that adding files to many moves none of the others.
 
-    At least one file is kept for validation; of a single file, its end is.
+    At least one file is kept for validation, which of few files may become another one when files are added; of a
+    single file, its end is kept.
 
     Args:
         items: of the store.
@@ -87,7 +89,7 @@ def cut_end(segment: Segment, window: int, share: float) -> tuple[tuple[Segment,
 
 def unit_hash(text: str) -> float:
     """A number in [0, 1) that depends on the text alone."""
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big") / 2**56
+    return int.from_bytes(hashlib.sha256(os.fsencode(text)).digest()[:7], "big") / 2**56
 
 
 def mix(numbers: np.ndarray) -> np.ndarray:

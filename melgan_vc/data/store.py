@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -84,7 +85,7 @@ def prepare(folder: Path, audio: AudioSpec, root: Path, progress: bool = True) -
                 "audio": asdict(audio),
                 "items": [asdict(item) for item in items],
             }
-            (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
+            (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return load(home)
 
 
@@ -111,7 +112,7 @@ def load(folder: Path) -> MelStore:
 def fresh_folder(home: Path) -> Iterator[Path]:
     """A temporary folder beside ``home`` that takes its name when the body ends well, and is gone otherwise."""
     try:
-        temporary = home.parent / f".{home.name}.{os.getpid()}.part"
+        temporary = home.parent / f".{home.name}.{uuid.uuid4().hex[:8]}.part"
         temporary.mkdir(parents=True)
     except OSError as error:
         raise UserError(

@@ -30,7 +30,8 @@ def speaker_embedder() -> Embed:
             from resemblyzer import VoiceEncoder, preprocess_wav
     except ImportError as error:
         raise UserError(
-            f"speaker similarity needs resemblyzer ({error}): run make setup, or pip install 'melgan_vc[evaluation]'"
+            f"speaker similarity needs resemblyzer ({error}): "
+            "pip install webrtcvad-wheels, then pip install --no-deps resemblyzer"
         ) from error
     encoder = VoiceEncoder("cpu", verbose=False)
 

@@ -39,8 +39,8 @@ def load_notebook(folder: Path) -> NotebookNetworks:
     generator, discriminator, siamese = (read_layers(folder / name) for name in FILES.values())
     try:
         return build(generator, discriminator, siamese)
-    except (IndexError, KeyError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except (AttributeError, IndexError, KeyError, RuntimeError, StopIteration, ValueError) as error:
+        reason = str(error).partition("\n")[0] or "a layer is missing"
         raise UserError(
             f"{folder}: the weights are not those of the MelGAN-VC notebook ({reason}); "
             "give the folder with its gen.h5, critic.h5 and siam.h5 of one training"

@@ -155,6 +155,7 @@ class MelganVC(L.LightningModule):
         values = {name: float(value) for name, value in self.latest.items()}
         for logger in self.loggers:
             logger.log_metrics(values, step=self.batch_count)
+            logger.save()
 
     def on_train_end(self) -> None:
         if self.batch_count % self.optim.log_every:

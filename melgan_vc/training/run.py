@@ -1,6 +1,7 @@
 """Build everything from a config and fit."""
 
 import logging
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from lightning.pytorch.loggers import WandbLogger
@@ -65,12 +67,16 @@ def claimed(run_dir: Path) -> Iterator[None]:
     """
     if any((run_dir / name).exists() for name in (NAME, "config.yaml", "checkpoints")):
         raise UserError(f"{run_dir}: holds a training already; give another run_dir, or delete this one")
+    absent = [folder for folder in (run_dir, *run_dir.parents) if not folder.exists()]
     run_dir.mkdir(parents=True, exist_ok=True)
     try:
+        with tempfile.TemporaryFile(dir=run_dir):
+            pass
         yield
     except BaseException:
-        with suppress(OSError):  # only an empty one goes
-            run_dir.rmdir()
+        with suppress(OSError):  # only empty ones go
+            for folder in absent:
+                folder.rmdir()
         raise
 
 
@@ -90,6 +96,8 @@ def configured(what: str) -> Iterator[None]:
 
 def build(cfg: DictConfig, run_dir: Path) -> tuple[MelganVC, ChunkDataModule, L.Trainer]:
     """The module, the data and the trainer of a config."""
+    if not isinstance(cfg.seed, int):
+        raise UserError(f"seed is {cfg.seed!r}: give a whole number")
     with configured("seed"):
         L.seed_everything(cfg.seed, workers=True, verbose=False)
     with configured("audio or chunk"):
@@ -103,6 +111,8 @@ def build(cfg: DictConfig, run_dir: Path) -> tuple[MelganVC, ChunkDataModule, L.
         module = MelganVC(networks, losses, OptimSettings(**instantiate(cfg.optim)), chunk)
         module.configure_optimizers()  # now, so that a bad rate is known before any work
     module.generator_arguments = generator_arguments(cfg.networks.generator, audio)
+    with configured("networks.generator"):
+        snapshot(module, audio)  # now, so that a generator that no bundle can hold is known before any work
     with configured("data"):
         data = ChunkDataModule(audio=audio, chunk=chunk, seed=cfg.seed, **cfg.data)
     return module, data, build_trainer(cfg, run_dir)
@@ -141,6 +151,12 @@ def build_trainer(cfg: DictConfig, run_dir: Path) -> L.Trainer:
     """Lightning's trainer; one epoch of max_batches, for its own step counter counts both optimizers."""
     settings: Any = OmegaConf.to_container(cfg.trainer, resolve=True)
     max_batches, max_minutes = settings.pop("max_batches"), settings.pop("max_minutes")
+    if settings["precision"] == "auto":
+        settings["precision"] = "bf16-mixed" if fast_at_bfloat16(settings["accelerator"]) else "32-true"
+    if settings["devices"] != 1:
+        raise UserError(
+            f"trainer.devices is {settings['devices']!r}: training on several devices is not built yet; give 1"
+        )
     if not isinstance(max_batches, int) or max_batches < 1:
         raise UserError(f"trainer.max_batches is {max_batches!r}: give a whole number above 0")
     if max_minutes is not None and not (isinstance(max_minutes, int | float) and max_minutes > 0):
@@ -162,6 +178,13 @@ def build_trainer(cfg: DictConfig, run_dir: Path) -> L.Trainer:
             use_distributed_sampler=False,
             log_every_n_steps=1,  # the module keeps its own interval
         )
+
+
+def fast_at_bfloat16(accelerator: str) -> bool:
+    """Whether bfloat16 is computed in hardware; emulated, it is many times slower than float32."""
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def made(group: Mapping[str, Any] | None) -> Iterator[Any]:

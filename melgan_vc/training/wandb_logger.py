@@ -7,6 +7,8 @@ from pathlib import Path
 import wandb
 from lightning.pytorch.loggers import WandbLogger
 
+from melgan_vc.errors import UserError
+
 HOST = "api.wandb.ai"
 PATIENCE = 30  # seconds to wait for the server before giving up
 
@@ -18,10 +20,15 @@ def make_wandb_logger(save_dir: str, project: str, name: str) -> WandbLogger:
         save_dir: the run directory.
         project, name: in Weights & Biases.
     """
-    offline = os.environ.get("WANDB_MODE", "online" if has_key() else "offline") == "offline"
+    offline = os.environ.get("WANDB_MODE") == "offline" or not has_key()  # online without a key is a prompt
     Path(save_dir).mkdir(parents=True, exist_ok=True)
     settings = wandb.Settings(init_timeout=PATIENCE)
-    return WandbLogger(save_dir=save_dir, project=project, name=name, settings=settings, offline=offline)
+    logger = WandbLogger(save_dir=save_dir, project=project, name=name, settings=settings, offline=offline)
+    try:
+        _ = logger.experiment  # connects
+    except wandb.Error as error:
+        raise UserError(f"Weights & Biases: {error}; set WANDB_MODE=offline and run wandb sync later") from error
+    return logger
 
 
 def has_key() -> bool:

@@ -83,6 +83,25 @@ def test_float_files_may_be_over_full_scale(tmp_path):
     assert io.read(tmp_path / "float.wav").waveform.tolist() == [[0.5, -2.0]]
 
 
+def test_a_long_ogg_is_written(tmp_path):
+    io.write(tmp_path / "long.ogg", np.zeros((2, 61 * 44100), np.float32), 44100)
+    assert soundfile.info(tmp_path / "long.ogg").frames == 61 * 44100
+
+
+def test_an_mp3_that_does_not_state_its_length_is_read(tmp_path):
+    path = tmp_path / "stream.mp3"
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(48000).astype(np.float32), 16000)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2].replace(b"Xing", b"....").replace(b"Info", b"...."))
+    assert io.read(path).waveform.shape[1] > 10000
+
+
+def test_raw_samples_are_refused(tmp_path):
+    (tmp_path / "x.raw").write_bytes(bytes(1000))
+    with pytest.raises(UserError, match=r"x\.raw: cannot be read as audio"):
+        io.read(tmp_path / "x.raw")
+
+
 def test_an_empty_file_is_refused(tmp_path):
     soundfile.write(tmp_path / "none.wav", np.zeros(0, np.float32), 8000)
     with pytest.raises(UserError, match="no samples"):
@@ -92,6 +111,10 @@ def test_an_empty_file_is_refused(tmp_path):
 def test_a_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(UserError, match=r"cannot write \.txt"):
         io.write(tmp_path / "x.txt", np.zeros((1, 5), np.float32), 8000)
-    with pytest.raises(Exception, match=r"."):
-        io.write(tmp_path / "x.wav", np.zeros((1, 5), np.float32), -1)
+    with pytest.raises(UserError, match="10 channels"):
+        io.write(tmp_path / "x.flac", np.zeros((10, 5), np.float32), 8000)
+    with pytest.raises(UserError, match="300000 Hz"):
+        io.write(tmp_path / "x.ogg", np.zeros((1, 5), np.float32), 300000)
+    with pytest.raises(UserError, match="NaN"):
+        io.write(tmp_path / "x.wav", np.full((1, 5), np.nan, np.float32), 8000)
     assert list(tmp_path.iterdir()) == []

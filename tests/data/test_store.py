@@ -9,6 +9,7 @@ import torch
 from melgan_vc.audio.io import read_mono
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.data import corpus, store
+from melgan_vc.data.dataset import split_items
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
 from tests.conftest import TINY_AUDIO, hum
@@ -68,6 +69,16 @@ def test_damaged_mels_are_refused(two_domains, tmp_path):
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(UserError, match="delete this folder"):
         store.prepare(two_domains[0], TINY_AUDIO, tmp_path, progress=False)
+
+
+def test_a_name_that_is_not_unicode_is_kept(two_domains, tmp_path):
+    folder = tmp_path / "source"
+    folder.mkdir()
+    name = os.fsdecode(b"caf\xe9.wav")
+    shutil.copy(two_domains[0] / "a.wav", folder / name)
+    made = store.prepare(folder, TINY_AUDIO, tmp_path / "prepared", progress=False)
+    assert [item.path for item in made.items] == [name]
+    assert split_items(made.items, 10, 0.1).train
 
 
 def test_find_sees_nested_links_and_no_hidden_files(tmp_path):

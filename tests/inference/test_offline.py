@@ -12,7 +12,13 @@ from tests.conftest import hum
 
 @pytest.mark.parametrize(
     ("seconds", "rate", "channels", "subtype"),
-    [(0.05, 16000, 1, "PCM_16"), (1.0, 8000, 1, "PCM_16"), (0.777, 44100, 2, "PCM_24"), (0.0001, 48000, 1, "PCM_16")],
+    [
+        (0.05, 16000, 1, "PCM_16"),
+        (1.0, 8000, 1, "PCM_16"),
+        (0.777, 44100, 2, "PCM_24"),
+        (0.0001, 48000, 1, "PCM_16"),
+        (61.3, 8000, 1, "PCM_16"),
+    ],
 )
 def test_duration_rate_channels_and_depth_stay(tiny_bundle, tmp_path, seconds, rate, channels, subtype):
     sound = np.stack([hum(seconds, rate, 150 + 50 * c, c) for c in range(channels)], 1)

@@ -1,3 +1,4 @@
+import itertools
 import shutil
 
 import h5py
@@ -10,6 +11,7 @@ from melgan_vc.networks.notebook import load_notebook
 from tests.conftest import GOLDEN
 
 FOLDER = GOLDEN / "notebook_small_h5"
+NAMES = ("gen.h5", "critic.h5", "siam.h5")
 
 
 @pytest.mark.parametrize(
@@ -39,11 +41,33 @@ def test_other_files_are_refused(tmp_path):
         load_notebook(tmp_path)
 
 
-def test_networks_in_each_others_files_are_refused(tmp_path):
-    for name, other in (("gen.h5", "siam.h5"), ("critic.h5", "gen.h5"), ("siam.h5", "critic.h5")):
+@pytest.mark.parametrize("others", [o for o in itertools.product(NAMES, repeat=3) if o != NAMES])
+def test_networks_in_each_others_files_are_refused(others, tmp_path):
+    for name, other in zip(NAMES, others, strict=True):
         shutil.copy(FOLDER / other, tmp_path / name)
     with pytest.raises(UserError, match="not those of the MelGAN-VC notebook"):
         load_notebook(tmp_path)
+
+
+def unit(vector):
+    return vector / np.linalg.norm(vector)
+
+
+@pytest.mark.parametrize(("layer", "kernel"), [("conv_sn2d_1", "down1.0"), ("conv_sn2d_transpose", "leave")])
+def test_the_saved_power_iteration_goes_on_as_the_notebook_does(layer, kernel, tmp_path):
+    """One iteration from the saved u, which after a real training is not the leading singular vector."""
+    for name in NAMES:
+        shutil.copy(FOLDER / name, tmp_path / name)
+    with h5py.File(tmp_path / "gen.h5", "r+") as file:
+        group = file[layer][layer]
+        u = np.random.default_rng(0).standard_normal(group[f"{layer}_u:0"].shape).astype(np.float32)
+        group[f"{layer}_u:0"][...] = u
+        matrix = group["kernel:0"][...]
+    matrix = matrix.reshape(-1, matrix.shape[-1])
+    v = unit(u @ matrix.T)
+    sigma = (v @ matrix @ unit(v @ matrix).T).item()
+    weight = load_notebook(tmp_path).generator.get_submodule(kernel).weight
+    assert np.linalg.norm(weight.detach()) == pytest.approx(np.linalg.norm(matrix) / sigma, rel=1e-5)
 
 
 def test_weights_inside_a_whole_saved_model_are_found(tmp_path, golden):

@@ -1,4 +1,3 @@
-import copy
 from functools import partial
 
 import lightning as L
@@ -104,14 +103,23 @@ def test_generator_is_updated_every_third_batch_and_discriminator_at_every():
     assert ["generator/travel" in values for values in record.losses] == [True, False, False] * 2 + [True]
 
 
-def test_generator_losses_train_the_siamese_network_but_not_the_discriminator():
-    module = tiny_module({name: LOSSES[name] for name in ("hinge", "hinge_real", "travel")})
-    before = copy.deepcopy(module.siamese.state_dict()), module.discriminator.head.bias.clone()
-    module.losses["discriminator"].losses["hinge_real"] = Weighted(HingeReal(), 1e-30)
+def test_generator_losses_train_the_siamese_network_but_not_the_discriminator(monkeypatch):
+    module = tiny_module()
+    gradients = {}
+    update = module.update
+
+    def recorded(group, outputs):
+        update(group, outputs)
+        for name in ("siamese", "generator", "discriminator"):
+            parameters = getattr(module, name).parameters()
+            gradients[group, name] = [p.grad is not None and bool(p.grad.abs().sum() > 0) for p in parameters]
+
+    monkeypatch.setattr(module, "update", recorded)
     fit(module, tiny_batches(1))
-    assert not torch.equal(module.siamese.head.weight, before[0]["head.weight"])
-    # Adam normalises, so the vanishing loss still moves the bias by a rate at most: no more than that.
-    assert (module.discriminator.head.bias - before[1]).abs() <= 2.1e-4
+    assert any(gradients["generator", "siamese"])
+    assert any(gradients["generator", "generator"])
+    assert not any(gradients["generator", "discriminator"])
+    assert any(gradients["discriminator", "discriminator"])
 
 
 def test_joint_and_per_chunk_calls_differ_in_batch_norm_alone():
