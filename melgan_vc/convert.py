@@ -36,7 +36,7 @@ def main(cfg: DictConfig) -> None:
 
 def convert_all(offline: OfflineConverter, jobs: list[Job]) -> Iterator[str]:
     """Convert what can be converted; yields what is wrong with each of the others."""
-    for job in tqdm(jobs, desc="converting", unit="file", disable=len(jobs) == 1):
+    for job in tqdm(jobs, desc="converting", unit="file", disable=len(jobs) == 1, delay=1):
         try:
             gain = offline.convert_file(job.path, job.output)
         except UserError as error:

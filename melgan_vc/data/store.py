@@ -139,7 +139,7 @@ def write_mels(
     offset = 0
     with path.open("wb") as out:
         start = write_header(out, 0, audio.n_mels)
-        for name, file in tqdm(files.items(), desc="preparing", unit="file", disable=not progress, mininterval=0.5):
+        for name, file in tqdm(files.items(), desc="preparing", unit="file", disable=not progress, delay=1):
             try:
                 waveform = read_mono(file, audio.sample_rate)
             except UserError as error:
