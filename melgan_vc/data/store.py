@@ -66,8 +66,8 @@ class MelStore:
 def prepare(folder: Path, audio: AudioSpec, root: Path, progress: bool = True) -> MelStore:
     """The store of a folder's recordings under ``root``, made now unless it is there already.
 
-    The store is found by the content of the files and the AudioSpec: a changed or added file, or another spec, makes
-    a new one; moved or touched files do not.
+    The store is found by the names and the content of the files and by the AudioSpec: a changed, added or renamed
+    file, or another spec, makes a new one; a touched file or a moved folder does not.
 
     Raises:
         UserError: a recording cannot be read, none is there, or ``root`` cannot be written.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import lightning as L
@@ -23,11 +23,15 @@ MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 @dataclass(frozen=True)
 class Networks:
-    """The three networks of the method, built for one AudioSpec and ChunkSpec."""
+    """The three networks of the method, built for one AudioSpec and ChunkSpec.
+
+    ``generator_arguments`` are those that the generator's class was given: the bundle builds it again from them.
+    """
 
     generator: nn.Module
     siamese: nn.Module
     discriminator: nn.Module
+    generator_arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class MelganVC(L.LightningModule):
         self.chunk = chunk
         self.latest: dict[str, Tensor] = {}
         self.batch_count = 0
-        self.generator_arguments: dict[str, Any] = {}
+        self.generator_arguments = networks.generator_arguments
 
     @property
     def best_generator(self) -> nn.Module:

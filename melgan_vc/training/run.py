@@ -110,7 +110,6 @@ def build(cfg: DictConfig, run_dir: Path) -> tuple[MelganVC, ChunkDataModule, L.
     with configured("optim"):
         module = MelganVC(networks, losses, OptimSettings(**instantiate(cfg.optim)), chunk)
         module.configure_optimizers()  # now, so that a bad rate is known before any work
-    module.generator_arguments = generator_arguments(cfg.networks.generator, audio)
     with configured("networks.generator"):
         snapshot(module, audio)  # now, so that a generator that no bundle can hold is known before any work
     with configured("data"):
@@ -124,6 +123,7 @@ def build_networks(networks: DictConfig, audio: AudioSpec, chunk: ChunkSpec) -> 
         generator=instantiate(networks.generator, n_mels=audio.n_mels),
         siamese=instantiate(networks.siamese, n_mels=audio.n_mels, width=chunk.width),
         discriminator=instantiate(networks.discriminator, n_mels=audio.n_mels, window=chunk.window),
+        generator_arguments=generator_arguments(networks.generator, audio),
     )
 
 
