@@ -1,11 +1,13 @@
 """Mels as pictures, all on one scale."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from melgan_vc.files import replacing
 from melgan_vc.spec import AudioSpec
 
 matplotlib.use("Agg")
@@ -33,3 +35,9 @@ def mel_figure(mels: Mapping[str, np.ndarray], audio: AudioSpec, title: str = ""
     if title:
         figure.suptitle(title)
     return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a picture as PNG under its final name in one step."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=80)

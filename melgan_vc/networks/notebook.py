@@ -108,6 +108,7 @@ def short(name: str) -> str:
 
 
 def load_generator(network: UNetGenerator, layers: list[Weights]) -> None:
+    """Fill the generator from its layers in the notebook's order."""
     queue = iter(layers)
     load_block(network.enter, queue, spanning_kernel)
     for block in (network.down1, network.down2, network.up1, network.up2):
@@ -119,6 +120,7 @@ def load_generator(network: UNetGenerator, layers: list[Weights]) -> None:
 
 
 def load_discriminator(network: Discriminator, layers: list[Weights]) -> None:
+    """Fill the discriminator from its layers in the notebook's order."""
     queue = iter(layers)
     load_trunk(network.trunk, queue)
     last = next(queue)
@@ -128,6 +130,7 @@ def load_discriminator(network: Discriminator, layers: list[Weights]) -> None:
 
 
 def load_siamese(network: Siamese, layers: list[Weights]) -> None:
+    """Fill the siamese network from its layers in the notebook's order."""
     queue = iter(layers)
     load_trunk(network.trunk, queue)
     last = next(queue)
@@ -137,11 +140,13 @@ def load_siamese(network: Siamese, layers: list[Weights]) -> None:
 
 
 def load_trunk(trunk: nn.Sequential, queue: Iterator[Weights]) -> None:
+    """Fill the trunk of siamese or discriminator from the next layers."""
     for number, block in enumerate(trunk.children()):
         load_block(block, queue, frame_kernel if number else spanning_kernel)
 
 
 def load_block(block: nn.Module, queue: Iterator[Weights], layout: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Fill a convolution, with its spectral norm where one was saved, and its batch norm from the next layers."""
     weights = next(queue)
     convolution = block.get_submodule("0")
     if "u" in weights:
@@ -181,6 +186,7 @@ def load_spectral(
 
 
 def copy(to: Tensor | None, value: np.ndarray | Tensor) -> None:
+    """Fill a parameter or buffer, if the shapes are the same."""
     value = torch.as_tensor(np.ascontiguousarray(value))
     if to is None or to.shape != value.shape:
         raise ValueError(f"expected shape {tuple(to.shape) if to is not None else None}, found {tuple(value.shape)}")
@@ -211,6 +217,7 @@ def head_kernel(kernel: np.ndarray, trunk: nn.Sequential) -> np.ndarray:
 
 
 def check_empty(queue: Iterator[Weights]) -> None:
+    """Refuse layers that the notebook's network does not have."""
     rest = list(queue)
     if rest:
         raise ValueError(f"{len(rest)} layers more than the notebook's network has")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from melgan_vc.audio import io
 from melgan_vc.audio.inversion import GriffinLim
-from melgan_vc.audio.pictures import mel_figure
+from melgan_vc.audio.pictures import mel_figure, save_figure
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.inference.converter import Converter
 from melgan_vc.training.callbacks.every import check_every
@@ -52,7 +52,7 @@ class HeldOutSamples(L.Callback):
             for name, waveform in sounds.items():
                 io.write(folder / f"{number:02d}_{name}.wav", waveform[None], data.audio.sample_rate)
             figure = mel_figure({"source": mel.numpy(), "converted": converted.numpy()}, data.audio)
-            figure.savefig(folder / f"{number:02d}.png", dpi=80)
+            save_figure(figure, folder / f"{number:02d}.png")
             for logger in trainer.loggers:
                 show(logger, f"held_out/{number:02d}", sounds, figure, data.audio.sample_rate, module.batch_count)
 
