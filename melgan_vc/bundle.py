@@ -19,8 +19,9 @@ from melgan_vc.files import replacing
 from melgan_vc.networks.layers import folded_state, settle_spectral_norm
 from melgan_vc.spec import AudioSpec, ChunkSpec
 
-FORMAT = "melgan_vc bundle 1"
+FORMAT = "melgan_vc bundle 2"
 NAME = "bundle.safetensors"
+BEST_NAME = "best.safetensors"  # of a run: the best by a held-out measure
 NETWORKS = "melgan_vc.networks."
 
 
@@ -57,6 +58,7 @@ class Bundle:
         """Write the bundle under its final name in one step."""
         kind = type(self.generator)
         about = {
+            "format": FORMAT,
             "generator": {"class": f"{kind.__module__}.{kind.__qualname__}", "arguments": dict(self.arguments)},
             "audio": asdict(self.audio),
             "chunk": asdict(self.chunk),
@@ -64,8 +66,9 @@ class Bundle:
         }
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.generator.state_dict().items()}
         with replacing(path) as temporary:
-            # Not save_file: it makes the file readable for its owner alone.
-            temporary.write_bytes(save(tensors, metadata={"format": FORMAT, "about": json.dumps(about)}))
+            # Not save_file: it makes the file readable for its owner alone. And one entry of metadata, for the order
+            # of several changes from process to process.
+            temporary.write_bytes(save(tensors, metadata={"about": json.dumps(about)}))
 
 
 def pack(
@@ -122,14 +125,13 @@ def load(path: Path) -> Bundle:
     path = locate(path)
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            about = parsed((file.metadata() or {}).get("about"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: cannot be read as a bundle ({error}); export or copy it again") from error
-    if metadata.get("format") != FORMAT:
-        raise UserError(f"{path}: format {metadata.get('format')!r} found, {FORMAT!r} expected; is it another file?")
+    if about.get("format") != FORMAT:
+        raise UserError(f"{path}: format {about.get('format')!r} found, {FORMAT!r} expected; is it another file?")
     try:
-        about = json.loads(metadata["about"])
         audio, chunk = AudioSpec(**about["audio"]), ChunkSpec(**about["chunk"])
         generator = build(about["generator"]["class"], about["generator"]["arguments"])
     except (KeyError, TypeError, ValueError) as error:
@@ -141,6 +143,15 @@ def load(path: Path) -> Bundle:
         )
     load_strictly(generator, tensors, path)
     return Bundle(generator.eval(), about["generator"]["arguments"], audio, chunk, about.get("provenance", {}))
+
+
+def parsed(text: str | None) -> dict[str, Any]:
+    """The JSON object in a text; an empty one if there is none."""
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:

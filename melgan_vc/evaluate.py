@@ -9,11 +9,11 @@ from tqdm import tqdm
 from melgan_vc.cli import command
 from melgan_vc.data import corpus
 from melgan_vc.evaluation import report
-from melgan_vc.evaluation.metrics import speaker_embedder
 from melgan_vc.evaluation.protocol import SpeakerProtocol, pairs
 from melgan_vc.evaluation.recordings import waveforms
 from melgan_vc.inference.converter import Converter
 from melgan_vc.inference.offline import OfflineConverter
+from melgan_vc.measures.voice import speaker_embedder
 
 
 @command("evaluate")

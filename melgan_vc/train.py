@@ -1,15 +1,17 @@
 """python -m melgan_vc.train: train the three networks and export the bundle."""
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from melgan_vc.cli import command
+from melgan_vc.cli import CONF, command
 
 
 @command("train")
 def main(cfg: DictConfig) -> None:
     from melgan_vc.training.run import train
 
-    train(cfg)
+    groups = [path.name for path in CONF.iterdir() if path.is_dir()]
+    train(cfg, HydraConfig.get().overrides.task, groups)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def test_a_run_directory_in_use_is_refused(trained, two_domains, tmp_path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_training_keeps_what_it_has(two_domains, tmp_path, number, code):
     data = [f"data.source={two_domains[0]}", f"data.target={two_domains[1]}"]
-    command = [sys.executable, "-m", "melgan_vc.train", *TINY, *data, "run_dir=run", "callbacks.samples=null"]
+    command = [sys.executable, "-m", "melgan_vc.train", *TINY, *data, "run_dir=run", "callbacks.validation=null"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         [*command, "callbacks.checkpoint.every_batches=5"],

@@ -27,7 +27,7 @@ def test_experiment_trains_two_batches_to_a_bundle(experiment, two_domains, tmp_
         f"run_dir='{tmp_path / 'run'}'",
         "trainer.max_batches=2",
         "optim.log_every=1",
-        "callbacks.samples.every_batches=2",
+        "callbacks.validation.every_batches=2",
     )
     run.train(cfg)
     left = {path.relative_to(tmp_path / "run").as_posix() for path in (tmp_path / "run").rglob("*") if path.is_file()}
@@ -71,7 +71,7 @@ def test_every_audio_setting_builds(choice):
         ("optim.generator.lr=-1", "optim: "),
         ("optim.generator_every=abc", "optim.generator_every"),
         ("optim.ema_decay=2", "optim.ema_decay"),
-        ("callbacks.samples.every_batches=0", "callbacks.samples.every_batches"),
+        ("callbacks.validation.every_batches=0", "callbacks.validation.every_batches"),
         ("networks.generator.channels=0", "networks"),
         ("losses.travel.weight=abc", "losses.travel.weight"),
         ("losses.travel.pairs=all", "window, batch"),

@@ -37,6 +37,11 @@ def mel_figure(mels: Mapping[str, np.ndarray], audio: AudioSpec, title: str = ""
     return figure
 
 
+def mel_image(mel: np.ndarray) -> np.ndarray:
+    """A normalised mel (M, T) as pixels (M, T, 3) uint8, low bins at the bottom."""
+    return matplotlib.colormaps["magma"]((mel[::-1] + 1) / 2, bytes=True)[..., :3]
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a picture as PNG under its final name in one step."""
     with replacing(path) as temporary:

@@ -31,6 +31,9 @@ class ChunkDataModule(L.LightningDataModule):
         seed: of the random windows.
         workers: loader processes; 0 is fastest for windows this small.
         progress: show bars.
+
+    Attributes:
+        first_batch: number of the first batch of the training, more than 0 where it is resumed.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class ChunkDataModule(L.LightningDataModule):
         self.seed = seed
         self.workers = workers
         self.progress = progress
+        self.first_batch = 0
         self.stores: dict[str, MelStore] = {}
         self.splits: dict[str, Split] = {}
 
@@ -105,7 +109,9 @@ class ChunkDataModule(L.LightningDataModule):
                     names,
                 )
         if not split.validation:
-            log.warning("warning: nothing of the %s is held out, so no samples will be heard while training", domain)
+            log.warning(
+                "warning: nothing of the %s is held out, so nothing of it is measured or heard while training", domain
+            )
 
     def describe(self, domain: str) -> str:
         """One line on what a domain holds."""
@@ -126,11 +132,16 @@ class ChunkDataModule(L.LightningDataModule):
         )
         return DataLoader(
             WindowPairs(source, target),
-            batch_sampler=EndlessBatches(self.batch_size),
+            batch_sampler=EndlessBatches(self.batch_size, self.first_batch),
             collate_fn=as_it_is,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
         )
+
+    @property
+    def content(self) -> dict[str, str]:
+        """What each domain holds, as a hash."""
+        return {domain: opened.content for domain, opened in self.stores.items()}
 
     def held_out(self, domain: str, clips: int, seconds: float) -> list[Tensor]:
         """The starts of that many validation recordings as mels (M, T); fewer where there are fewer."""

@@ -150,13 +150,19 @@ class WindowPairs(Dataset[Batch]):
 
 
 class EndlessBatches(Sampler[list[int]]):
-    """Sample numbers in order, a batch at a time, without end."""
+    """Sample numbers in order, a batch at a time, without end.
 
-    def __init__(self, batch_size: int) -> None:
+    Args:
+        batch_size: numbers in a batch.
+        first: batches to leave out at the start: a resumed training goes on where it was.
+    """
+
+    def __init__(self, batch_size: int, first: int = 0) -> None:
         self.batch_size = batch_size
+        self.first = first
 
     def __iter__(self) -> Iterator[list[int]]:
-        first = 0
+        start = self.first * self.batch_size
         while True:
-            yield list(range(first, first + self.batch_size))
-            first += self.batch_size
+            yield list(range(start, start + self.batch_size))
+            start += self.batch_size

@@ -10,7 +10,7 @@ import numpy as np
 from melgan_vc.audio import io
 from melgan_vc.data import corpus
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation.metrics import Embed, centroid, cosine, voiced_f0
+from melgan_vc.measures.voice import Embed, centroid, cosine, voiced_f0
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class SpeakerProtocol:
 
     Args:
         held_out: the pairs.
-        embed: see :func:`melgan_vc.evaluation.metrics.speaker_embedder`.
+        embed: see :func:`melgan_vc.measures.voice.speaker_embedder`.
         sample_rate: that all is measured at, in Hz.
     """
 

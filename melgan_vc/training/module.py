@@ -1,5 +1,6 @@
 """The training step: three networks, two optimizers."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,9 @@ from melgan_vc.losses.outputs import DiscriminatorStep, GeneratorStep
 from melgan_vc.losses.weighted import WeightedLosses
 from melgan_vc.spec import ChunkSpec
 from melgan_vc.training.average import MovingAverage
+from melgan_vc.training.randomness import random_state, restore_random_state
 
+GROUPS = ("generator", "discriminator")  # of losses, in the order of the optimizers
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
@@ -66,7 +69,13 @@ class OptimSettings:
 class MelganVC(L.LightningModule):
     """MelGAN-VC (arXiv:1910.03713): translates source chunks so that their windows pass for the target domain.
 
-    ``batch_count`` counts training batches: Lightning's global_step counts the steps of both optimizers instead.
+    Attributes:
+        batch_count: training batches so far. Lightning's global_step counts the steps of both optimizers instead.
+        bad_batches: batches in a row whose losses or gradients were not finite.
+        latest: the last value of everything that is logged, by "group/name".
+        held_out: the measures of the last validation.
+        failure: why a guard ended the training, or None.
+        about: what this training is, in plain values: it goes into checkpoints and bundles.
     """
 
     def __init__(
@@ -81,14 +90,31 @@ class MelganVC(L.LightningModule):
         self.losses = losses
         self.optim = optim
         self.chunk = chunk
-        self.latest: dict[str, Tensor] = {}
+        self.latest: dict[str, Tensor | float] = {}
         self.batch_count = 0
+        self.bad_batches = 0
         self.generator_arguments = networks.generator_arguments
+        self.rate_factor = 1.0
+        self.held_out: dict[str, float] = {}
+        self.failure: str | None = None
+        self.about: dict[str, Any] = {}
+        self.resumed_random_state: dict[str, Any] | None = None
+        self.logged_at = (0, 0.0)  # batch and clock of the last logged point
 
     @property
     def best_generator(self) -> nn.Module:
         """The generator to convert with: its moving average where one is kept."""
         return self.generator if self.average is None else self.average.network
+
+    def on_train_start(self) -> None:
+        self.logged_at = (self.batch_count, time.monotonic())
+        # Lightning's own x-axis, for callbacks that log by themselves.
+        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.batch_count
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        if self.resumed_random_state is not None:  # now, for starting a training draws numbers too
+            restore_random_state(self.resumed_random_state)
+            self.resumed_random_state = None
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         updates_generator = self.batch_count % self.optim.generator_every == 0
@@ -120,7 +146,7 @@ class MelganVC(L.LightningModule):
 
         self.batch_count += 1
         if self.batch_count % self.optim.log_every == 0:
-            self.log_losses()
+            self.log_latest()
 
     def translate(self, source: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Source chunks (B, S, M, W), and target chunks where given, through the generator."""
@@ -144,26 +170,34 @@ class MelganVC(L.LightningModule):
     def update(self, group: str, outputs: GeneratorStep | DiscriminatorStep) -> None:
         """One optimizer step on the weighted losses of a group."""
         total, values = self.losses[group](outputs)
-        optimizer = self.optimizers()[("generator", "discriminator").index(group)]  # type: ignore[index]
+        self.latest |= {f"{group}/{name}": value for name, value in values.items()}
+        self.latest[f"{group}/total"] = total.detach()
+        optimizer = self.optimizers()[GROUPS.index(group)]  # type: ignore[index]
         optimizer.zero_grad()
         self.manual_backward(total)
         optimizer.step()
-        self.latest |= {f"{group}/{name}": value for name, value in values.items()}
-        self.latest[f"{group}/total"] = total.detach()
 
-    def log_losses(self) -> None:
-        """The latest value of each loss to every logger, against the batch count.
+    @property
+    def is_logged(self) -> bool:
+        """Whether the batch in work ends with a logged point."""
+        return (self.batch_count + 1) % self.optim.log_every == 0
+
+    def log_latest(self) -> None:
+        """The latest values and the speed to every logger, against the batch count.
 
         Not through ``self.log``: that repeats values between batches and costs time at each of them.
         """
+        (batch, clock), now = self.logged_at, time.monotonic()
         values = {name: float(value) for name, value in self.latest.items()}
+        speed = {"throughput/batches_per_second": (self.batch_count - batch) / max(now - clock, 1e-9)}
+        self.logged_at = (self.batch_count, now)
         for logger in self.loggers:
-            logger.log_metrics(values, step=self.batch_count)
+            logger.log_metrics(values | speed, step=self.batch_count)
             logger.save()
 
     def on_train_end(self) -> None:
         if self.batch_count % self.optim.log_every:
-            self.log_losses()
+            self.log_latest()
 
     def configure_optimizers(self) -> list[Optimizer]:
         return [
@@ -172,10 +206,22 @@ class MelganVC(L.LightningModule):
         ]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        del checkpoint["loops"]  # counts of ours say all, and do not depend on where a run was cut
+        checkpoint["epoch"], checkpoint["global_step"] = 0, self.batch_count
         checkpoint["batch_count"] = self.batch_count
+        checkpoint["bad_batches"] = self.bad_batches
+        checkpoint["latest"] = {name: float(value) for name, value in self.latest.items()}
+        checkpoint["held_out"] = self.held_out
+        checkpoint["about"] = self.about
+        checkpoint["random"] = random_state()
+        checkpoint["loggers"] = {type(one).__name__: one.memory() for one in self.loggers if hasattr(one, "memory")}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.batch_count = checkpoint["batch_count"]
+        self.bad_batches = checkpoint["bad_batches"]
+        self.latest = dict(checkpoint["latest"])
+        self.held_out = dict(checkpoint["held_out"])
+        self.resumed_random_state = checkpoint["random"]
 
 
 @contextmanager

@@ -1,78 +1,151 @@
-"""Build everything from a config and fit."""
+"""A training from its config to its bundle."""
 
+import errno
+import fcntl
 import logging
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import lightning as L
-import torch
-from hydra.errors import HydraException
-from hydra.utils import instantiate
-from lightning.pytorch.loggers import WandbLogger
-from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
-from melgan_vc import __version__
-from melgan_vc.bundle import NAME
+from melgan_vc.bundle import BEST_NAME, NAME, load
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
-from melgan_vc.losses.weighted import Weighted, WeightedLosses, grouped
-from melgan_vc.spec import AudioSpec, ChunkSpec
-from melgan_vc.training.module import MelganVC, Networks, OptimSettings
+from melgan_vc.training.build import about, build, build_trainer
+from melgan_vc.training.checkpoint_files import FOLDER, candidates, clean
+from melgan_vc.training.checkpoint_io import read
+from melgan_vc.training.loggers.base import RunLogger, Start
+from melgan_vc.training.module import MelganVC
+from melgan_vc.training.resume import (
+    CONFIG,
+    ResumePoint,
+    check_meaning,
+    report_changes,
+    resume_point,
+    same_training,
+    settle,
+)
 from melgan_vc.training.snapshot import snapshot
+from melgan_vc.training.stop import Stop
 
 log = logging.getLogger(__name__)
+LOCK = ".lock"
 
 
-def train(cfg: DictConfig) -> Path:
-    """Train as a config says; returns the run directory.
+def train(cfg: DictConfig, overrides: Sequence[str] = (), groups: Sequence[str] = ()) -> Path:
+    """Train as a config says, from the start or from where a run was left; returns the run directory.
 
     It then holds config.yaml, metrics.csv, checkpoints/, samples/ and, also after an interruption, the bundle.
+
+    Args:
+        cfg: of ``conf/train.yaml``.
+        overrides, groups: see :func:`melgan_vc.training.resume.settle`.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    run_dir = Path(cfg.run_dir).expanduser()
-    with claimed(run_dir):
-        module, data, trainer = build(cfg, run_dir)
+    cfg = settle(cfg, overrides, groups)
+    run_dir = Path(cfg.run_dir)
+    with claimed(run_dir, resuming=cfg.resume is not None):
+        point = resume_point(cfg.resume, run_dir)
+        module, data = build(cfg)
         data.prepare_data()
         data.setup()
-    write_config(cfg, run_dir / "config.yaml")
-    log.info("run directory: %s", run_dir)
-    try:
-        trainer.fit(module, datamodule=data)
-    except SystemExit as stop:  # Lightning's way to end after Ctrl-C and SIGTERM
-        code = 143 if isinstance(stop, SIGTERMException) else 130
-        log.warning("interrupted after %d of %d batches", module.batch_count, cfg.trainer.max_batches)
-        raise SystemExit(code) from stop
-    finally:
-        if module.batch_count:
-            export(module, data, run_dir / NAME, cfg.name)
-        if any(isinstance(logger, WandbLogger) for logger in trainer.loggers):
-            import wandb
-
-            wandb.finish()  # or the next job of a sweep would go on with this run
+        module.about = about(cfg, data)
+        if point is not None:
+            check_meaning(point, module.about, cfg.allow_changes)
+            report_changes(run_dir, cfg)
+            data.first_batch = point.batch_count
+            clean(run_dir / FOLDER)
+        fit(cfg, module, data, point)
     return run_dir
 
 
-@contextmanager
-def claimed(run_dir: Path) -> Iterator[None]:
-    """Make a run directory before the work begins, so that one that cannot be written is known early.
+def fit(cfg: DictConfig, module: MelganVC, data: ChunkDataModule, point: ResumePoint | None) -> None:
+    """Train, and leave the bundle, also of a training that was interrupted.
 
     Raises:
-        UserError: it holds another training already.
+        UserError: a guard ended the training, or the disk is full.
+        SystemExit: after a signal, with 128 and its number.
     """
-    if any((run_dir / name).exists() for name in (NAME, "config.yaml", "checkpoints")):
-        raise UserError(f"{run_dir}: holds a training already; give another run_dir, or delete this one")
+    run_dir, stop = Path(cfg.run_dir), Stop()
+    if point is not None and point.batch_count >= cfg.trainer.max_batches:
+        log.info("%s: all %d batches are trained; more need a larger trainer.max_batches", run_dir, point.batch_count)
+        if not (run_dir / NAME).is_file():
+            restore(module, point)
+            export(module, data, run_dir, [])
+        return
+    trainer = build_trainer(cfg, data.first_batch, stop)
+    loggers = [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
+    config: Any = OmegaConf.to_container(cfg, resolve=True)
+    exact = point is None or same_training(run_dir, cfg)
+    for logger in loggers:
+        memory = point.loggers.get(type(logger).__name__, {}) if point is not None else {}
+        logger.begin(Start(config, module.about, data.first_batch, exact, memory))
+    write_config(cfg, run_dir / CONFIG)
+    log.info("run directory: %s", run_dir)
+    if point is not None:
+        log.info("going on after batch %d from %s", point.batch_count, point.path)
+    failed = True
+    with stop.listening(), full_disk_explained(run_dir):
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=point.path if point else None, weights_only=True)
+            failed = False
+        except SIGTERMException:  # Lightning's, where the signal came between our last callback and its own check
+            failed = False
+        except SystemExit as end:  # its way to end at a second Ctrl-C
+            raise KeyboardInterrupt from end
+        finally:
+            if not failed:
+                export(module, data, run_dir, loggers)
+            for logger in loggers:
+                logger.close(failed or module.failure is not None)
+    if stop.signal is not None:
+        log.warning("interrupted after %d of %d batches", module.batch_count, cfg.trainer.max_batches)
+        raise SystemExit(stop.exit_code)
+    if module.failure is not None:
+        raise UserError(module.failure)
+
+
+def restore(module: MelganVC, point: ResumePoint) -> None:
+    """The networks of a checkpoint, without training."""
+    content = read(point.path)
+    module.load_state_dict(content["state_dict"])
+    module.on_load_checkpoint(content)
+
+
+def export(module: MelganVC, data: ChunkDataModule, run_dir: Path, loggers: Sequence[RunLogger]) -> None:
+    """Leave the bundle of a training, however it ended, and show it to the loggers."""
+    if not module.batch_count:
+        return
+    bundle = snapshot(module, data.audio, module.held_out)
+    bundle.save(run_dir / NAME)
+    log.info("bundle: %s (%d batches)", run_dir / NAME, module.batch_count)
+    for path in (run_dir / NAME, run_dir / BEST_NAME):
+        if path.is_file():
+            kept = load(path).provenance
+            for logger in loggers:
+                logger.publish(path, {"batches": kept["batches"], **kept.get("held_out", {})})
+
+
+@contextmanager
+def claimed(run_dir: Path, resuming: bool) -> Iterator[None]:
+    """Have a run directory to oneself, made before the work begins, so that one that cannot be written is known early.
+
+    Raises:
+        UserError: another process trains in it, or it holds a training that is not to be resumed.
+    """
+    if not resuming and any((run_dir / name).exists() for name in (NAME, CONFIG, FOLDER)):
+        raise UserError(
+            f"{run_dir}: holds a training already; say resume=auto to go on with it, or give another run_dir"
+        )
     absent = [folder for folder in (run_dir, *run_dir.parents) if not folder.exists()]
     run_dir.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryFile(dir=run_dir):
-            pass
-        yield
+        with locked(run_dir / LOCK):
+            yield
     except BaseException:
         with suppress(OSError):  # only empty ones go
             for folder in absent:
@@ -81,132 +154,48 @@ def claimed(run_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def configured(what: str) -> Iterator[None]:
-    """Errors of values that a config gave to a library, as one line that names their place in the config."""
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock that the kernel frees when this process ends, however it does."""
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                f"{path.parent}: another process trains in it; wait for it, stop it, or give another run_dir"
+            ) from error
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def full_disk_explained(run_dir: Path) -> Iterator[None]:
+    """A full disk as one line that says what is safe."""
     try:
         yield
-    except UserError:
-        raise
-    except (HydraException, MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
-        cause = error.__cause__ if isinstance(error, HydraException) and error.__cause__ else error
-        if isinstance(cause, UserError):
-            raise cause from error
-        raise UserError(f"{what}: {cause}") from error
-
-
-def build(cfg: DictConfig, run_dir: Path) -> tuple[MelganVC, ChunkDataModule, L.Trainer]:
-    """The module, the data and the trainer of a config."""
-    if not isinstance(cfg.seed, int):
-        raise UserError(f"seed is {cfg.seed!r}: give a whole number")
-    with configured("seed"):
-        L.seed_everything(cfg.seed, workers=True, verbose=False)
-    with configured("audio or chunk"):
-        audio: AudioSpec = instantiate(cfg.audio)
-        chunk: ChunkSpec = instantiate(cfg.chunk)
-    with configured("networks"):
-        networks = build_networks(cfg.networks, audio, chunk)
-    with configured("losses"):
-        losses = build_losses(cfg.losses)
-    with configured("optim"):
-        module = MelganVC(networks, losses, OptimSettings(**instantiate(cfg.optim)), chunk)
-        module.configure_optimizers()  # now, so that a bad rate is known before any work
-    with configured("networks.generator"):
-        snapshot(module, audio)  # now, so that a generator that no bundle can hold is known before any work
-    with configured("data"):
-        data = ChunkDataModule(audio=audio, chunk=chunk, seed=cfg.seed, **cfg.data)
-    return module, data, build_trainer(cfg, run_dir)
-
-
-def build_networks(networks: DictConfig, audio: AudioSpec, chunk: ChunkSpec) -> Networks:
-    """The three networks, told the sizes that audio and chunk decide."""
-    return Networks(
-        generator=instantiate(networks.generator, n_mels=audio.n_mels),
-        siamese=instantiate(networks.siamese, n_mels=audio.n_mels, width=chunk.width),
-        discriminator=instantiate(networks.discriminator, n_mels=audio.n_mels, window=chunk.window),
-        generator_arguments=generator_arguments(networks.generator, audio),
-    )
-
-
-def generator_arguments(generator: DictConfig, audio: AudioSpec) -> dict[str, Any]:
-    """What the bundle must know to build the generator again."""
-    plain: Any = OmegaConf.to_container(generator, resolve=True)
-    return {"n_mels": audio.n_mels, **{key: value for key, value in plain.items() if not key.startswith("_")}}
-
-
-def build_losses(losses: DictConfig) -> dict[str, WeightedLosses]:
-    """The losses of a config, those set to null left out, by the group that they train."""
-    entries = {}
-    plain: Any = OmegaConf.to_container(losses, resolve=True)
-    for name, arguments in plain.items():
-        if arguments is None:
-            continue
-        weight = arguments.pop("weight", None)
-        if not isinstance(weight, int | float):
-            raise UserError(f"losses.{name}.weight is {weight!r}: give a number")
-        entries[name] = Weighted(instantiate(arguments), float(weight))
-    return grouped(entries)
-
-
-def build_trainer(cfg: DictConfig, run_dir: Path) -> L.Trainer:
-    """Lightning's trainer; one epoch of max_batches, for its own step counter counts both optimizers."""
-    settings: Any = OmegaConf.to_container(cfg.trainer, resolve=True)
-    max_batches, max_minutes = settings.pop("max_batches"), settings.pop("max_minutes")
-    if settings["precision"] == "auto":
-        settings["precision"] = "bf16-mixed" if fast_at_bfloat16(settings["accelerator"]) else "32-true"
-    if settings["devices"] != 1:
+    except Exception as error:
+        if not any(is_full(cause) for cause in chain(error)):
+            raise
+        found = list(candidates(run_dir / FOLDER))
+        safe = f"{found[0]} is whole" if found else "no checkpoint was written yet"
         raise UserError(
-            f"trainer.devices is {settings['devices']!r}: training on several devices is not built yet; give 1"
-        )
-    if not isinstance(max_batches, int) or max_batches < 1:
-        raise UserError(f"trainer.max_batches is {max_batches!r}: give a whole number above 0")
-    if max_minutes is not None and not (isinstance(max_minutes, int | float) and max_minutes > 0):
-        raise UserError(f"trainer.max_minutes is {max_minutes!r}: give a number above 0, or null for no limit")
-    with configured("callbacks or logger"):
-        callbacks, loggers = list(made(cfg.callbacks)), list(made(cfg.logger))
-    with configured("trainer"):
-        return L.Trainer(
-            **settings,
-            default_root_dir=run_dir,
-            max_epochs=1,
-            limit_train_batches=max_batches,
-            max_time=timedelta(minutes=max_minutes) if max_minutes is not None else None,
-            callbacks=callbacks,
-            logger=loggers,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            enable_progress_bar=False,  # callbacks/progress.py counts batches
-            use_distributed_sampler=False,
-            log_every_n_steps=1,  # the module keeps its own interval
-        )
+            f"{run_dir}: the disk is full; {safe}; free some space, then go on with resume={run_dir}"
+        ) from error
 
 
-def fast_at_bfloat16(accelerator: str) -> bool:
-    """Whether bfloat16 is computed in hardware; emulated, it is many times slower than float32."""
-    if accelerator != "cpu" and torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+def is_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def made(group: Mapping[str, Any] | None) -> Iterator[Any]:
-    """The objects of a config group, those set to null left out."""
-    for entry in (group or {}).values():
-        if entry is not None:
-            yield instantiate(entry)
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all that it came from."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def write_config(cfg: DictConfig, path: Path) -> None:
-    """The whole config, resolved, under its final name in one step."""
+    """The whole config under its final name in one step; references between settings stay, so that it can be used."""
     with replacing(path) as temporary:
-        temporary.write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
-
-
-def export(module: MelganVC, data: ChunkDataModule, path: Path, name: str) -> None:
-    """Leave the bundle of a training, however it ended."""
-    provenance = {
-        "experiment": name,
-        "version": __version__,
-        "seed": data.seed,
-        "data": {domain: store.content for domain, store in data.stores.items()},
-    }
-    snapshot(module, data.audio, provenance).save(path)
-    log.info("bundle: %s (%d batches)", path, module.batch_count)
+        temporary.write_text(OmegaConf.to_yaml(cfg), encoding="utf-8")

@@ -7,8 +7,18 @@ from melgan_vc.bundle import Bundle, pack
 from melgan_vc.spec import AudioSpec
 from melgan_vc.training.module import MelganVC
 
+ABOUT = ("experiment", "version", "seed", "data")
 
-def snapshot(module: MelganVC, audio: AudioSpec, provenance: Mapping[str, Any] | None = None) -> Bundle:
-    """A copy of the generator to convert with, on the CPU; the training goes on undisturbed."""
-    about = {"batches": module.batch_count, **(provenance or {})}
-    return pack(module.best_generator, module.generator_arguments, audio, module.chunk, about)
+
+def snapshot(module: MelganVC, audio: AudioSpec, measures: Mapping[str, float] | None = None) -> Bundle:
+    """A copy of the generator to convert with, on the CPU; the training goes on undisturbed.
+
+    Args:
+        module, audio: of the training.
+        measures: what was found of this generator on held-out recordings.
+    """
+    provenance: dict[str, Any] = {"batches": module.batch_count}
+    provenance |= {name: module.about[name] for name in ABOUT if name in module.about}
+    if measures:
+        provenance["held_out"] = dict(measures)
+    return pack(module.best_generator, module.generator_arguments, audio, module.chunk, provenance)

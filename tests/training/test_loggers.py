@@ -3,10 +3,10 @@
 import struct
 
 import pytest
+from melgan_vc.training.wandb_logger import has_key
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from melgan_vc.training import run
-from melgan_vc.training.wandb_logger import has_key
 from tests.conftest import TINY
 from tests.test_configs import composed
 
@@ -24,7 +24,7 @@ def train(logger, two_domains, tmp_path):
             f"run_dir='{tmp_path / 'run'}'",
             "trainer.max_batches=4",
             "optim.log_every=2",
-            "callbacks.samples.every_batches=4",
+            "callbacks.validation.every_batches=4",
         )
     )
 

@@ -1,41 +1,157 @@
-"""Keep the state of the training on disk."""
+"""Keep the state of the training on disk: the last two checkpoints and the best ones by a held-out measure."""
 
+import logging
+import math
+import os
+import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import lightning as L
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from torch import Tensor
 
+from melgan_vc.bundle import BEST_NAME
+from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 from melgan_vc.training.callbacks.every import check_every
+from melgan_vc.training.checkpoint_files import FOLDER, LAST, NEXT, PREVIOUS, best_name, best_names
+from melgan_vc.training.held_out import HeldOut, HeldOutListener
 from melgan_vc.training.module import MelganVC
+from melgan_vc.training.snapshot import snapshot
+
+log = logging.getLogger(__name__)
+MEGABYTE = 1e6
 
 
-class LastCheckpoint(L.Callback):
-    """Writes ``checkpoints/last.ckpt`` every so many batches, at the end and at an interruption.
+class KeptCheckpoints(HeldOutListener, Checkpoint):
+    """Writes ``checkpoints/last.ckpt`` and keeps the one before as ``previous.ckpt``, the best as ``best_*.ckpt``.
 
-    A write that fails leaves the checkpoint before.
+    The generator of the best is also left as ``best.safetensors``, a bundle. Lightning runs this callback after all
+    others, so that what they keep is in the checkpoint.
 
     Args:
         every_batches: between two checkpoints.
+        every_minutes: by the clock, at the latest; None for no such limit.
+        keep_best: how many of the best are kept.
+        monitor: the held-out measure that ranks them.
+        mode: "min" if less of it is better, else "max".
     """
 
-    def __init__(self, every_batches: int = 1000) -> None:
+    def __init__(
+        self,
+        every_batches: int = 1000,
+        every_minutes: float | None = 10.0,
+        keep_best: int = 1,
+        monitor: str = "mel_distance",
+        mode: str = "min",
+    ) -> None:
         self.every_batches = check_every("checkpoint", every_batches)
+        if every_minutes is not None and not (isinstance(every_minutes, int | float) and every_minutes > 0):
+            raise UserError(f"checkpoint.every_minutes is {every_minutes!r}: give a number above 0, or null")
+        if not isinstance(keep_best, int) or keep_best < 0:
+            raise UserError(f"checkpoint.keep_best is {keep_best!r}: give a whole number from 0")
+        if mode not in ("min", "max"):
+            raise UserError(f"checkpoint.mode is {mode!r}: give min or max")
+        self.every_seconds = math.inf if every_minutes is None else 60 * every_minutes
+        self.keep_best = keep_best
+        self.monitor = monitor
+        self.mode = mode
+        self.best: list[tuple[int, float]] = []  # batch and measure, the best first
+        self.ranked = False  # the networks as they are now are among the best
+        self.saved_at = -1
+        self.written = time.monotonic()
+
+    def on_train_start(self, trainer: L.Trainer, module: MelganVC) -> None:  # type: ignore[override]
+        self.saved_at = module.batch_count
+        self.written = time.monotonic()
+        if trainer.is_global_zero:
+            self.check_space(trainer, module)
+
+    def check_space(self, trainer: L.Trainer, module: MelganVC) -> None:
+        """Say what the checkpoints will take; refuse a disk without room for one."""
+        one, files = checkpoint_bytes(module), 3 + self.keep_best  # one more while a new one is written
+        run_dir = Path(trainer.default_root_dir)
+        free = shutil.disk_usage(run_dir).free
+        need = f"checkpoints take {one / MEGABYTE:.1f} MB each, {files * one / MEGABYTE:.1f} MB in all"
+        if free < one:
+            raise UserError(f"{run_dir}: {need}, and {free / MEGABYTE:.1f} MB are free; free some, or choose run_dir=")
+        if free < files * one:
+            log.warning("warning: %s, but only %.1f MB are free in %s", need, free / MEGABYTE, run_dir)
+        else:
+            log.info("%s; %.1f GB are free", need, free / 1e9)
+
+    def on_held_out(self, trainer: L.Trainer, module: MelganVC, outcome: HeldOut) -> None:  # type: ignore[override]
+        if not self.keep_best:
+            return
+        value = outcome.measures.get(self.monitor)
+        if value is None:
+            names = ", ".join(sorted(outcome.measures))
+            raise UserError(f"checkpoint.monitor is {self.monitor!r}, which is not measured; give one of {names}")
+        if not math.isfinite(value):
+            return
+        entries = [*(entry for entry in self.best if entry[0] != outcome.batch), (outcome.batch, value)]
+        entries.sort(key=lambda entry: entry[1], reverse=self.mode == "max")
+        self.best = entries[: self.keep_best]
+        self.ranked = any(batch == outcome.batch for batch, _ in self.best)
+        if self.best[0][0] == outcome.batch and trainer.is_global_zero:
+            best = snapshot(module, trainer.datamodule.audio, outcome.measures)  # type: ignore[attr-defined]
+            best.save(Path(trainer.default_root_dir) / BEST_NAME)
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
-        if module.batch_count % self.every_batches == 0:
-            self.save(trainer)
-
-    def on_train_end(self, trainer: L.Trainer, module: MelganVC) -> None:  # type: ignore[override]
-        if module.batch_count % self.every_batches:
-            self.save(trainer)
+        last = trainer.should_stop or trainer.is_last_batch
+        due = module.batch_count % self.every_batches == 0 or time.monotonic() - self.written >= self.every_seconds
+        # Never while updates are being skipped for NaN: what is saved must be good to go back to.
+        if (due or last or self.ranked) and (module.bad_batches == 0 or last):
+            self.save(trainer, module)
 
     def on_exception(self, trainer: L.Trainer, module: MelganVC, exception: BaseException) -> None:  # type: ignore[override]
-        # After any other exception the state may be a broken one: the checkpoint before is better.
-        if module.batch_count and isinstance(exception, KeyboardInterrupt | SIGTERMException):
-            self.save(trainer)
+        # Only this one comes between two batches. After any other the state may be half of a step.
+        if isinstance(exception, SIGTERMException) and 0 <= self.saved_at < module.batch_count:
+            self.save(trainer, module)
 
-    def save(self, trainer: L.Trainer) -> None:
-        with replacing(Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt") as temporary:
-            trainer.save_checkpoint(temporary)
+    def save(self, trainer: L.Trainer, module: MelganVC) -> None:
+        """Write the new checkpoint first, then rotate: at every moment one that is whole is there."""
+        folder = Path(trainer.default_root_dir) / FOLDER
+        self.saved_at = module.batch_count
+        ranked, self.ranked = self.ranked, False
+        trainer.save_checkpoint(folder / NEXT, weights_only=False)
+        self.written = time.monotonic()
+        if not trainer.is_global_zero:
+            return
+        if (folder / LAST).exists():
+            os.replace(folder / LAST, folder / PREVIOUS)
+        os.replace(folder / NEXT, folder / LAST)
+        if ranked:
+            duplicate(folder / LAST, folder / best_name(module.batch_count))
+        for path in best_names(folder):
+            if path.name not in {best_name(batch) for batch, _ in self.best}:
+                path.unlink()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": [list(entry) for entry in self.best]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.best = [(batch, value) for batch, value in state["best"]][: self.keep_best]
+
+
+def duplicate(path: Path, copy: Path) -> None:
+    """A second name for a file's content; a copy where the file system has no links."""
+    with replacing(copy) as temporary:
+        try:
+            os.link(path, temporary)
+        except OSError:
+            shutil.copyfile(path, temporary)
+
+
+def checkpoint_bytes(module: MelganVC) -> int:
+    """About what a checkpoint takes: all weights and averages, and two moments for each trained weight."""
+    sizes = [size(value) for value in module.state_dict().values()]
+    moments = [2 * size(parameter) for parameter in module.parameters() if parameter.requires_grad]
+    return sum(sizes) + sum(moments) + 100_000
+
+
+def size(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()

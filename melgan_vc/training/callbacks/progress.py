@@ -6,6 +6,8 @@ from typing import Any
 import lightning as L
 from tqdm import tqdm
 
+from melgan_vc.training.module import MelganVC
+
 SECONDS_ON_SCREEN, SECONDS_IN_A_FILE = 0.2, 20.0  # between two updates
 
 
@@ -15,10 +17,11 @@ class BatchProgress(L.Callback):
     def __init__(self) -> None:
         self.bar: tqdm[Any] | None = None
 
-    def on_train_start(self, trainer: L.Trainer, *_: Any) -> None:
+    def on_train_start(self, trainer: L.Trainer, module: MelganVC) -> None:  # type: ignore[override]
         self.bar = tqdm(
             desc="training",
-            total=int(trainer.num_training_batches),
+            initial=module.batch_count,
+            total=module.batch_count + int(trainer.num_training_batches),
             unit="batch",
             mininterval=SECONDS_ON_SCREEN if sys.stderr.isatty() else SECONDS_IN_A_FILE,
             disable=not trainer.is_global_zero,

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation.metrics import centroid, cosine, speaker_embedder, voiced_f0
 from melgan_vc.evaluation.protocol import SpeakerProtocol, pairs
+from melgan_vc.measures.voice import centroid, cosine, speaker_embedder, voiced_f0
 from tests.conftest import ROOT, hum
 
 HELD_OUT = ROOT / "melgan_vc" / "bundled" / "voices" / "heldout"

@@ -1,0 +1,1 @@
+"""Numbers from mels and waveforms: pure functions, for training and evaluation alike."""

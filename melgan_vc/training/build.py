@@ -1,0 +1,157 @@
+"""The objects of a config."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import lightning as L
+import torch
+from hydra.errors import HydraException
+from hydra.utils import instantiate
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+
+from melgan_vc import __version__
+from melgan_vc.data.datamodule import ChunkDataModule
+from melgan_vc.errors import UserError
+from melgan_vc.losses.weighted import Weighted, WeightedLosses, grouped
+from melgan_vc.spec import AudioSpec, ChunkSpec
+from melgan_vc.training.callbacks.time_limit import TimeLimit
+from melgan_vc.training.checkpoint_io import DurableCheckpointIO
+from melgan_vc.training.module import MelganVC, Networks, OptimSettings
+from melgan_vc.training.snapshot import snapshot
+from melgan_vc.training.stop import Stop
+
+
+@contextmanager
+def configured(what: str) -> Iterator[None]:
+    """Errors of values that a config gave to a library, as one line that names their place in the config."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (HydraException, MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
+        cause = error.__cause__ if isinstance(error, HydraException) and error.__cause__ else error
+        if isinstance(cause, UserError):
+            raise cause from error
+        raise UserError(f"{what}: {cause}") from error
+
+
+def build(cfg: DictConfig) -> tuple[MelganVC, ChunkDataModule]:
+    """The module and the data of a config."""
+    if not isinstance(cfg.seed, int):
+        raise UserError(f"seed is {cfg.seed!r}: give a whole number")
+    with configured("seed"):
+        L.seed_everything(cfg.seed, workers=True, verbose=False)
+    with configured("audio or chunk"):
+        audio: AudioSpec = instantiate(cfg.audio)
+        chunk: ChunkSpec = instantiate(cfg.chunk)
+    with configured("networks"):
+        networks = build_networks(cfg.networks, audio, chunk)
+    with configured("losses"):
+        losses = build_losses(cfg.losses)
+    with configured("optim"):
+        module = MelganVC(networks, losses, OptimSettings(**instantiate(cfg.optim)), chunk)
+        module.configure_optimizers()  # now, so that a bad rate is known before any work
+    with configured("networks.generator"):
+        snapshot(module, audio)  # now, so that a generator that no bundle can hold is known before any work
+    with configured("data"):
+        data = ChunkDataModule(audio=audio, chunk=chunk, seed=cfg.seed, **cfg.data)
+    return module, data
+
+
+def about(cfg: DictConfig, data: ChunkDataModule) -> dict[str, Any]:
+    """What a training is, in plain values without paths: the same for the same training anywhere."""
+    return {
+        "experiment": cfg.name,
+        "version": __version__,
+        "seed": data.seed,
+        "audio": asdict(data.audio),
+        "chunk": asdict(data.chunk),
+        "networks": OmegaConf.to_container(cfg.networks, resolve=True),
+        "data": data.content,
+    }
+
+
+def build_networks(networks: DictConfig, audio: AudioSpec, chunk: ChunkSpec) -> Networks:
+    """The three networks, told the sizes that audio and chunk decide."""
+    return Networks(
+        generator=instantiate(networks.generator, n_mels=audio.n_mels),
+        siamese=instantiate(networks.siamese, n_mels=audio.n_mels, width=chunk.width),
+        discriminator=instantiate(networks.discriminator, n_mels=audio.n_mels, window=chunk.window),
+        generator_arguments=generator_arguments(networks.generator, audio),
+    )
+
+
+def generator_arguments(generator: DictConfig, audio: AudioSpec) -> dict[str, Any]:
+    """What the bundle must know to build the generator again."""
+    plain: Any = OmegaConf.to_container(generator, resolve=True)
+    return {"n_mels": audio.n_mels, **{key: value for key, value in plain.items() if not key.startswith("_")}}
+
+
+def build_losses(losses: DictConfig) -> dict[str, WeightedLosses]:
+    """The losses of a config, those set to null left out, by the group that they train."""
+    entries = {}
+    plain: Any = OmegaConf.to_container(losses, resolve=True)
+    for name, arguments in plain.items():
+        if arguments is None:
+            continue
+        weight = arguments.pop("weight", None)
+        if not isinstance(weight, int | float):
+            raise UserError(f"losses.{name}.weight is {weight!r}: give a number")
+        entries[name] = Weighted(instantiate(arguments), float(weight))
+    return grouped(entries)
+
+
+def build_trainer(cfg: DictConfig, first_batch: int, stop: Stop) -> L.Trainer:
+    """Lightning's trainer; one epoch of all batches left, for its own step counter counts both optimizers.
+
+    Args:
+        cfg: the whole config.
+        first_batch: batches that were trained before.
+        stop: listens to signals.
+    """
+    settings: Any = OmegaConf.to_container(cfg.trainer, resolve=True)
+    max_batches, max_minutes = settings.pop("max_batches"), settings.pop("max_minutes")
+    if settings["precision"] == "auto":
+        settings["precision"] = "bf16-mixed" if fast_at_bfloat16(settings["accelerator"]) else "32-true"
+    if settings["devices"] != 1:
+        raise UserError(
+            f"trainer.devices is {settings['devices']!r}: training on several devices is not built yet; give 1"
+        )
+    if not isinstance(max_batches, int) or max_batches < 1:
+        raise UserError(f"trainer.max_batches is {max_batches!r}: give a whole number above 0")
+    limit = [TimeLimit(max_minutes)] if max_minutes is not None else []
+    with configured("callbacks, checkpoint or logger"):
+        callbacks, loggers = list(made(cfg.callbacks)), list(made(cfg.logger))
+        checkpoint = list(made({"checkpoint": cfg.checkpoint}))
+    with configured("trainer"):
+        return L.Trainer(
+            **settings,
+            default_root_dir=cfg.run_dir,
+            max_epochs=1,
+            limit_train_batches=max(1, max_batches - first_batch),
+            callbacks=[*callbacks, *limit, stop, *checkpoint],
+            logger=loggers,
+            plugins=[DurableCheckpointIO()],
+            enable_checkpointing=bool(checkpoint),
+            enable_model_summary=False,
+            enable_progress_bar=False,  # callbacks/progress.py counts batches
+            use_distributed_sampler=False,
+            log_every_n_steps=1,  # the module keeps its own interval
+        )
+
+
+def fast_at_bfloat16(accelerator: str) -> bool:
+    """Whether bfloat16 is computed in hardware; emulated, it is many times slower than float32."""
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def made(group: Mapping[str, Any] | None) -> Iterator[Any]:
+    """The objects of a config group, those set to null left out."""
+    for entry in (group or {}).values():
+        if entry is not None:
+            yield instantiate(entry)

@@ -1,0 +1,55 @@
+"""End a training that no longer gains anything on held-out recordings."""
+
+import logging
+import math
+from typing import Any
+
+import lightning as L
+
+from melgan_vc.errors import UserError
+from melgan_vc.training.held_out import HeldOut, HeldOutListener
+from melgan_vc.training.module import MelganVC
+
+log = logging.getLogger(__name__)
+
+
+class EarlyStopping(HeldOutListener):
+    """Ends the training after ``patience`` validations without a gain; Lightning's own needs its validation loop.
+
+    Args:
+        monitor: a held-out measure.
+        mode: "min" if less of it is better, else "max".
+        patience: validations.
+        gain: that counts as one.
+    """
+
+    def __init__(self, monitor: str = "mel_distance", mode: str = "min", patience: int = 10, gain: float = 0.0) -> None:
+        if not isinstance(patience, int) or patience < 1:
+            raise UserError(f"callbacks.early_stopping.patience is {patience!r}: give a whole number above 0")
+        if mode not in ("min", "max"):
+            raise UserError(f"callbacks.early_stopping.mode is {mode!r}: give min or max")
+        self.monitor, self.sign, self.patience, self.gain = monitor, 1 if mode == "max" else -1, patience, gain
+        self.best = -math.inf
+        self.without = 0
+
+    def on_held_out(self, trainer: L.Trainer, module: MelganVC, outcome: HeldOut) -> None:  # type: ignore[override]
+        value = outcome.measures.get(self.monitor)
+        if value is None:
+            names = ", ".join(sorted(outcome.measures))
+            raise UserError(
+                f"callbacks.early_stopping.monitor is {self.monitor!r}, which is not measured; give one of {names}"
+            )
+        if self.sign * value > self.best + self.gain:
+            self.best, self.without = self.sign * value, 0
+            return
+        self.without += 1
+        if self.without >= self.patience:
+            best = self.sign * self.best
+            log.info("no gain in %s over %d validations (best %.3f): ending here", self.monitor, self.without, best)
+            trainer.should_stop = True
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "without": self.without}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.best, self.without = state["best"], state["without"]

@@ -1,0 +1,67 @@
+"""Notice a discriminator that the generator can no longer learn from."""
+
+from typing import Any
+
+import lightning as L
+from torch import Tensor
+
+from melgan_vc.errors import UserError
+from melgan_vc.training.callbacks.guard import Guard
+from melgan_vc.training.module import MelganVC
+
+HALVES = ("discriminator/hinge_real", "discriminator/hinge_fake")
+
+
+class Saturation(Guard):
+    """The discriminator's loss, averaged over batches, is near zero (it sees through everything) or far over one (it
+    knows less than a coin and swings; a discriminator that always says 0 has a loss of one).
+
+    Args:
+        window: batches that the running average reaches back; nothing is looked at before twice as many.
+        low, high: of the mean of the two hinge losses.
+    """
+
+    name = "saturation"
+
+    def __init__(self, window: int = 500, low: float = 0.02, high: float = 1.5, **settings: Any) -> None:
+        super().__init__(**settings)
+        if not isinstance(window, int) or window < 1:
+            raise UserError(f"callbacks.saturation.window is {window!r}: give a whole number above 0")
+        self.window = window
+        self.low, self.high = low, high
+        self.average: Tensor | float = 1.0  # of an untrained discriminator
+        self.batches = 0
+
+    def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
+        losses = [module.latest[name] for name in HALVES if name in module.latest]
+        if len(losses) < len(HALVES) or module.bad_batches:
+            return
+        self.batches += 1
+        self.average = self.average + (sum(losses) / 2 - self.average) / self.window  # a tensor: no wait for a GPU
+        if self.batches >= 2 * self.window and self.batches % self.window == 0:
+            self.judge(trainer, module, float(self.average))
+
+    def judge(self, trainer: L.Trainer, module: MelganVC, average: float) -> None:
+        if average < self.low:
+            self.found(
+                trainer,
+                module,
+                f"the discriminator sees through every conversion (mean loss {average:.3f})",
+                "The generator learns little from it: lower optim.discriminator.lr, or say stability=[augment]",
+            )
+        elif average > self.high:
+            self.found(
+                trainer,
+                module,
+                f"the discriminator swings (mean loss {average:.1f}, 1 is guessing)",
+                "Its rate is too high: lower optim.discriminator.lr, or say stability=[clip]",
+            )
+        else:
+            self.fine()
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"average": float(self.average), "batches": self.batches}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        super().load_state_dict(state)
+        self.average, self.batches = state["average"], state["batches"]

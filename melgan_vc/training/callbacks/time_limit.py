@@ -1,0 +1,28 @@
+"""End a training by the clock."""
+
+import time
+from typing import Any
+
+import lightning as L
+
+from melgan_vc.errors import UserError
+
+
+class TimeLimit(L.Callback):
+    """Ends this launch of a training after so many minutes; a resumed one has them anew.
+
+    Lightning's own timer keeps the time in the checkpoint, which would then differ from run to run.
+    """
+
+    def __init__(self, minutes: float) -> None:
+        if not (isinstance(minutes, int | float) and minutes > 0):
+            raise UserError(f"trainer.max_minutes is {minutes!r}: give a number above 0, or null for no limit")
+        self.seconds = 60 * minutes
+        self.started = 0.0
+
+    def on_train_start(self, *_: Any) -> None:
+        self.started = time.monotonic()
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        if time.monotonic() - self.started >= self.seconds:
+            trainer.should_stop = True

@@ -1,0 +1,74 @@
+"""Measure and hear the training on recordings that it never sees."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+
+from melgan_vc.audio import io
+from melgan_vc.audio.pictures import save_figure
+from melgan_vc.training.callbacks.every import check_every
+from melgan_vc.training.held_out import HeldOut, HeldOutListener
+from melgan_vc.training.held_out_protocol import HeldOutProtocol
+from melgan_vc.training.loggers.base import RunLogger
+from melgan_vc.training.module import MelganVC
+
+
+class HeldOutValidation(L.Callback):
+    """Converts the source's validation recordings and measures what comes out; all callbacks that listen are told.
+
+    The measures, by name under ``held_out/``:
+        mel_distance: of the conversions from the target's recordings, in dB: level, spread and change of each mel bin.
+        travel: the TraVeL loss on first and last chunks of held-out windows.
+        content_agreement: share of chunks whose translation the siamese network finds among all others.
+        spread: how varied conversions are against their sources; near 0 they have collapsed into one.
+        change: how far conversion moves a chunk; near 0 the generator returns its input.
+        seam_ratio: change from frame to frame where chunks meet against elsewhere; 1 is no seam.
+        silence_level: of converted silence against the conversions, in dB; should be far below 0.
+        f0_ratio: median F0 of the conversions over the target's.
+        to_target, to_source: cosine of speaker embeddings, where resemblyzer is installed.
+
+    Args:
+        every_batches: between two validations.
+        clips: recordings of each domain, at most.
+        seconds: of each, at most.
+        listen: how many of the clips become sound: files, loggers, and the measures of voices.
+        voice: measure F0 and speakers; of no use for music.
+    """
+
+    def __init__(
+        self, every_batches: int = 1000, clips: int = 8, seconds: float = 10.0, listen: int = 2, voice: bool = True
+    ) -> None:
+        self.every_batches = check_every("validation", every_batches)
+        self.settings = (clips, seconds, listen, voice)
+        self.protocol: HeldOutProtocol | None = None
+
+    def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
+        if module.batch_count % self.every_batches == 0 and trainer.is_global_zero:
+            self.validate(trainer, module)
+
+    def validate(self, trainer: L.Trainer, module: MelganVC) -> None:
+        """One validation."""
+        if self.protocol is None:
+            self.protocol = HeldOutProtocol(trainer.datamodule, *self.settings)  # type: ignore[attr-defined]
+        if not self.protocol.mels["source"]:
+            return  # the data module has warned that nothing is held out
+        outcome = self.protocol.measure(module)
+        module.held_out = outcome.measures
+        write_samples(outcome, Path(trainer.default_root_dir) / "samples" / f"batch_{outcome.batch:07d}")
+        for logger in trainer.loggers:
+            logger.log_metrics({f"held_out/{name}": value for name, value in outcome.measures.items()}, outcome.batch)
+            if isinstance(logger, RunLogger):
+                logger.show(outcome)
+            logger.save()
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, HeldOutListener):
+                callback.on_held_out(trainer, module, outcome)
+
+
+def write_samples(outcome: HeldOut, folder: Path) -> None:
+    """Each clip as WAV files and one picture."""
+    for clip in outcome.clips:
+        for kind, waveform in clip.waveforms.items():
+            io.write(folder / f"{clip.name}_{kind}.wav", waveform[None], outcome.sample_rate)
+        save_figure(clip.figure, folder / f"{clip.name}.png")

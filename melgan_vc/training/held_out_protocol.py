@@ -1,0 +1,164 @@
+"""What is measured of a generator in training, on recordings that it never sees."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from melgan_vc.audio.chunks import SILENCE
+from melgan_vc.audio.inversion import GriffinLim
+from melgan_vc.audio.mel import MelTransform
+from melgan_vc.audio.pictures import mel_figure
+from melgan_vc.bundle import Bundle
+from melgan_vc.data.datamodule import ChunkDataModule
+from melgan_vc.errors import UserError
+from melgan_vc.inference.converter import Converter
+from melgan_vc.losses.travel import travel
+from melgan_vc.measures import mels as of_mels
+from melgan_vc.measures.voice import Embed, centroid, cosine, speaker_embedder, voiced_f0
+from melgan_vc.training.held_out import Clip, HeldOut
+from melgan_vc.training.module import MelganVC
+from melgan_vc.training.randomness import undisturbed
+
+SILENT_CHUNKS = 8
+
+
+class HeldOutProtocol:
+    """Measures the generator of a training; what belongs to the recordings alone is computed once.
+
+    Args:
+        data: whose validation recordings are used.
+        clips: recordings of each domain, at most.
+        seconds: of each, at most.
+        listen: how many of them become sound.
+        voice: measure F0 and, where resemblyzer is installed, speakers.
+    """
+
+    def __init__(self, data: ChunkDataModule, clips: int, seconds: float, listen: int, voice: bool) -> None:
+        self.audio, self.chunk = data.audio, data.chunk
+        self.front_end = MelTransform(self.audio)
+        self.inverter = GriffinLim(self.audio)
+        self.mels = {domain: data.held_out(domain, clips, seconds) for domain in ("source", "target")}
+        self.listen = listen
+        self.voice = voice
+
+    @cached_property
+    def waveforms(self) -> dict[str, list[np.ndarray]]:
+        """The first clips of each domain as sound: through the same inversion as the conversions."""
+        return {domain: [self.invert(mel) for mel in found[: self.listen]] for domain, found in self.mels.items()}
+
+    @cached_property
+    def target_statistics(self) -> Tensor:
+        return of_mels.statistics(self.mels["target"], self.audio)
+
+    @cached_property
+    def embed(self) -> Embed | None:
+        """The speaker embedder, or None where it is not installed."""
+        try:
+            return speaker_embedder()
+        except UserError:
+            return None
+
+    @cached_property
+    def speakers(self) -> dict[str, np.ndarray]:
+        """The speaker embedding of each domain."""
+        return {domain: self.speaker(waveforms) for domain, waveforms in self.waveforms.items() if waveforms}
+
+    @cached_property
+    def target_f0(self) -> float:
+        return self.median_f0(self.waveforms["target"])
+
+    @torch.no_grad()
+    def measure(self, module: MelganVC) -> HeldOut:
+        """One validation; weights, statistics and random generators of the training stay as they are."""
+        bundle = Bundle(module.best_generator, {}, self.audio, self.chunk)
+        with undisturbed(), inference(module.best_generator, module.siamese):
+            converter = Converter(bundle, str(module.device))
+            converted = [converter.convert(mel) for mel in self.mels["source"]]
+            silence = converter.convert(torch.full((self.audio.n_mels, SILENT_CHUNKS * self.chunk.width), SILENCE))
+            measures = self.of_mels(converted, silence) | self.of_content(module, converted)
+            waveforms = [self.invert(mel) for mel in converted[: self.listen]]
+            if self.voice:
+                measures |= self.of_voices(waveforms)
+            pairs = zip(converted, waveforms, strict=False)  # only the first ones have a waveform
+            clips = tuple(self.clip(number, *pair) for number, pair in enumerate(pairs))
+        return HeldOut(module.batch_count, measures, clips, self.audio.sample_rate)
+
+    def of_mels(self, converted: Sequence[Tensor], silence: Tensor) -> dict[str, float]:
+        """Measures of conversions (M, T) and of converted silence (M, T)."""
+        source, out = self.chunks(self.mels["source"]), self.chunks(converted)
+        seams = [of_mels.seam_ratio(mel, self.chunk.width) for mel in converted]
+        measures = {
+            "spread": of_mels.spread(source, out),
+            "change": of_mels.change(source, out),
+            "seam_ratio": float(np.nanmean(seams)),
+            "silence_level": of_mels.level([silence], self.front_end) - of_mels.level(converted, self.front_end),
+        }
+        if self.mels["target"]:
+            statistics = of_mels.statistics(converted, self.audio)
+            measures["mel_distance"] = of_mels.distance(statistics, self.target_statistics)
+        return measures
+
+    def of_content(self, module: MelganVC, converted: Sequence[Tensor]) -> dict[str, float]:
+        """What the siamese network finds of the content of conversions (M, T)."""
+        chunks = [self.chunks(mels).to(module.device) for mels in (self.mels["source"], converted)]
+        before, after = (module.siamese(some).float().cpu() for some in chunks)  # (K, V)
+        windows = [vectors.unflatten(0, (-1, self.chunk.splits)) for vectors in (before, after)]
+        firsts, lasts = ([vectors[:, place] for vectors in windows] for place in (0, -1))
+        return {
+            "travel": float(travel(firsts[0], firsts[1], lasts[0], lasts[1])),
+            "content_agreement": of_mels.content_agreement(before, after),
+        }
+
+    def of_voices(self, waveforms: Sequence[np.ndarray]) -> dict[str, float]:
+        """F0 and speakers of conversions (N,)."""
+        measures = {}
+        if self.waveforms["target"]:
+            measures["f0_ratio"] = self.median_f0(waveforms) / self.target_f0
+        if self.embed is not None:
+            ours = self.speaker(waveforms)
+            measures |= {f"to_{domain}": cosine(ours, theirs) for domain, theirs in self.speakers.items()}
+        return measures
+
+    def chunks(self, mels: Sequence[Tensor]) -> Tensor:
+        """All whole windows of mels (M, T) as chunks (K, M, W), those of one window in a row."""
+        pieces = [mel[:, : mel.shape[1] // self.chunk.window * self.chunk.window] for mel in mels]
+        return torch.cat([piece.unflatten(1, (-1, self.chunk.width)).transpose(0, 1) for piece in pieces])
+
+    def clip(self, number: int, converted: Tensor, waveform: np.ndarray) -> Clip:
+        """A conversion (M, T) beside its source and a recording of the target."""
+        kinds = [domain for domain in ("source", "target") if number < len(self.mels[domain])]
+        mels = {domain: self.mels[domain][number] for domain in kinds} | {"converted": converted}
+        waveforms = {domain: self.waveforms[domain][number] for domain in kinds} | {"converted": waveform}
+        shown: dict[str, np.ndarray] = {
+            kind: mels[kind].numpy() for kind in ("source", "converted", "target") if kind in mels
+        }
+        return Clip(f"{number + 1:02d}", mels, waveforms, mel_figure(shown, self.audio))
+
+    def invert(self, mel: Tensor) -> np.ndarray:
+        return self.inverter(mel[None])[0].numpy()
+
+    def speaker(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+        assert self.embed is not None
+        return centroid([self.embed(waveform, self.audio.sample_rate) for waveform in waveforms])
+
+    def median_f0(self, waveforms: Sequence[np.ndarray]) -> float:
+        """Over all voiced frames, in Hz; NaN if none is."""
+        voiced = np.concatenate([voiced_f0(waveform, self.audio.sample_rate) for waveform in waveforms])
+        return float(np.median(voiced)) if len(voiced) else float("nan")
+
+
+@contextmanager
+def inference(*networks: nn.Module) -> Iterator[None]:
+    """Networks in inference mode, and back."""
+    before = [network.training for network in networks]
+    for network in networks:
+        network.eval()
+    try:
+        yield
+    finally:
+        for network, training in zip(networks, before, strict=True):
+            network.train(training)

@@ -1,0 +1,47 @@
+"""What a logger of ours can do beyond Lightning's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from melgan_vc.training.held_out import HeldOut
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a training starts.
+
+    Attributes:
+        config: of the run, plain and resolved.
+        about: what the training is, see :class:`melgan_vc.training.module.MelganVC`.
+        batch_count: batches that were trained before; what was logged after them is to be forgotten.
+        exact: whether batches that are trained again are the same as before.
+        memory: what :meth:`RunLogger.memory` gave to the checkpoint that the training goes on from.
+    """
+
+    config: Mapping[str, Any]
+    about: Mapping[str, Any]
+    batch_count: int = 0
+    exact: bool = True
+    memory: Mapping[str, Any] = field(default_factory=dict)
+
+
+class RunLogger:
+    """Mixed into Lightning's loggers; all against the batch count."""
+
+    def begin(self, start: Start) -> None:
+        """Called once, before anything is logged."""
+
+    def memory(self) -> dict[str, Any]:
+        """What the checkpoint must keep for this logger, in plain values."""
+        return {}
+
+    def show(self, outcome: HeldOut) -> None:
+        """The sounds and pictures of a validation."""
+
+    def publish(self, bundle: Path, measures: Mapping[str, float]) -> None:
+        """The bundle that the training leaves."""
+
+    def close(self, failed: bool) -> None:
+        """Called once, at the end."""
