@@ -57,7 +57,7 @@ def test_an_interrupted_training_keeps_what_it_has(two_domains, tmp_path, number
     command = [sys.executable, "-m", "melgan_vc.train", *TINY, *data, "run_dir=run", "callbacks.validation=null"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        [*command, "callbacks.checkpoint.every_batches=5"],
+        [*command, "checkpoint.every_batches=5"],
         cwd=tmp_path,
         env=environment,
         stderr=subprocess.PIPE,

@@ -24,6 +24,7 @@ from melgan_vc.training.module import MelganVC
 from melgan_vc.training.randomness import undisturbed
 
 SILENT_CHUNKS = 8
+KINDS: tuple[str, ...] = ("source", "converted", "target")  # as they are shown
 
 
 class HeldOutProtocol:
@@ -133,9 +134,7 @@ class HeldOutProtocol:
         kinds = [domain for domain in ("source", "target") if number < len(self.mels[domain])]
         mels = {domain: self.mels[domain][number] for domain in kinds} | {"converted": converted}
         waveforms = {domain: self.waveforms[domain][number] for domain in kinds} | {"converted": waveform}
-        shown: dict[str, np.ndarray] = {
-            kind: mels[kind].numpy() for kind in ("source", "converted", "target") if kind in mels
-        }
+        shown = {kind: mels[kind].numpy() for kind in KINDS if kind in mels}
         return Clip(f"{number + 1:02d}", mels, waveforms, mel_figure(shown, self.audio))
 
     def invert(self, mel: Tensor) -> np.ndarray:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
@@ -50,63 +51,81 @@ def train(cfg: DictConfig, overrides: Sequence[str] = (), groups: Sequence[str] 
     run_dir = Path(cfg.run_dir)
     with claimed(run_dir, resuming=cfg.resume is not None):
         point = resume_point(cfg.resume, run_dir)
+        stop = Stop()
         module, data = build(cfg)
+        data.first_batch = point.batch_count if point is not None else 0
+        trainer = build_trainer(cfg, data.first_batch, stop)  # all settings are checked before any work
         data.prepare_data()
         data.setup()
         module.about = about(cfg, data)
         if point is not None:
             check_meaning(point, module.about, cfg.allow_changes)
             report_changes(run_dir, cfg)
-            data.first_batch = point.batch_count
             clean(run_dir / FOLDER)
-        fit(cfg, module, data, point)
+        if point is not None and point.batch_count >= cfg.trainer.max_batches:
+            finish(module, data, run_dir, point)
+        else:
+            loggers = begin_loggers(cfg, trainer, module, point)
+            write_config(cfg, run_dir / CONFIG)
+            with stop.listening(), full_disk_explained(run_dir):
+                fit(trainer, module, data, point, loggers)
+            if stop.signal is not None:
+                log.warning("interrupted after %d of %d batches", module.batch_count, cfg.trainer.max_batches)
+                raise SystemExit(stop.exit_code)
+    if module.failure is not None:
+        raise UserError(module.failure)
     return run_dir
 
 
-def fit(cfg: DictConfig, module: MelganVC, data: ChunkDataModule, point: ResumePoint | None) -> None:
-    """Train, and leave the bundle, also of a training that was interrupted.
+def fit(
+    trainer: L.Trainer,
+    module: MelganVC,
+    data: ChunkDataModule,
+    point: ResumePoint | None,
+    loggers: Sequence[RunLogger],
+) -> None:
+    """Train, and leave the bundle, also of a training that a signal or a guard ended.
 
     Raises:
-        UserError: a guard ended the training, or the disk is full.
-        SystemExit: after a signal, with 128 and its number.
+        KeyboardInterrupt: at a second Ctrl-C.
     """
-    run_dir, stop = Path(cfg.run_dir), Stop()
-    if point is not None and point.batch_count >= cfg.trainer.max_batches:
-        log.info("%s: all %d batches are trained; more need a larger trainer.max_batches", run_dir, point.batch_count)
-        if not (run_dir / NAME).is_file():
-            restore(module, point)
-            export(module, data, run_dir, [])
-        return
-    trainer = build_trainer(cfg, data.first_batch, stop)
-    loggers = [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
-    config: Any = OmegaConf.to_container(cfg, resolve=True)
-    exact = point is None or same_training(run_dir, cfg)
-    for logger in loggers:
-        memory = point.loggers.get(type(logger).__name__, {}) if point is not None else {}
-        logger.begin(Start(config, module.about, data.first_batch, exact, memory))
-    write_config(cfg, run_dir / CONFIG)
+    run_dir = Path(trainer.default_root_dir)
     log.info("run directory: %s", run_dir)
     if point is not None:
         log.info("going on after batch %d from %s", point.batch_count, point.path)
     failed = True
-    with stop.listening(), full_disk_explained(run_dir):
-        try:
+    try:
+        with suppress(SIGTERMException):  # where the signal came between our last callback and Lightning's own check
             trainer.fit(module, datamodule=data, ckpt_path=point.path if point else None, weights_only=True)
-            failed = False
-        except SIGTERMException:  # Lightning's, where the signal came between our last callback and its own check
-            failed = False
-        except SystemExit as end:  # its way to end at a second Ctrl-C
-            raise KeyboardInterrupt from end
-        finally:
-            if not failed:
-                export(module, data, run_dir, loggers)
-            for logger in loggers:
-                logger.close(failed or module.failure is not None)
-    if stop.signal is not None:
-        log.warning("interrupted after %d of %d batches", module.batch_count, cfg.trainer.max_batches)
-        raise SystemExit(stop.exit_code)
-    if module.failure is not None:
-        raise UserError(module.failure)
+        export(module, data, run_dir, loggers)
+        failed = module.failure is not None
+    except SystemExit as end:  # Lightning's way to end at a second Ctrl-C
+        raise KeyboardInterrupt from end
+    finally:
+        for logger in loggers:
+            logger.close(failed)
+
+
+def begin_loggers(cfg: DictConfig, trainer: L.Trainer, module: MelganVC, point: ResumePoint | None) -> Sequence[RunLogger]:
+    """Tell our loggers what starts, and where the training goes on."""
+    config: Any = OmegaConf.to_container(cfg, resolve=True)
+    exact = same_training(Path(cfg.run_dir), cfg)
+    loggers = [logger for logger in trainer.loggers if isinstance(logger, RunLogger)]
+    for logger in loggers:
+        if point is None:
+            logger.begin(Start(config, module.about))
+        else:
+            memory = point.loggers.get(type(logger).__name__, {})
+            logger.begin(Start(config, module.about, point.batch_count, exact, memory))
+    return loggers
+
+
+def finish(module: MelganVC, data: ChunkDataModule, run_dir: Path, point: ResumePoint) -> None:
+    """What is left to do of a training that has all its batches."""
+    log.info("%s: all %d batches are trained; for more, raise trainer.max_batches", run_dir, point.batch_count)
+    if not (run_dir / NAME).is_file():
+        restore(module, point)
+        export(module, data, run_dir, [])
 
 
 def restore(module: MelganVC, point: ResumePoint) -> None:

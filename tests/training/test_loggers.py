@@ -1,12 +1,10 @@
 """What reaches the loggers, read back from what they wrote."""
 
-import struct
-
 import pytest
-from melgan_vc.training.wandb_logger import has_key
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from melgan_vc.training import run
+from melgan_vc.training.loggers.wandb import has_key
 from tests.conftest import TINY
 from tests.test_configs import composed
 
@@ -35,26 +33,6 @@ def test_tensorboard_holds_losses_audio_and_pictures(two_domains, tmp_path):
     assert [point.step for point in events.Scalars("generator/travel")] == [2, 4]
     assert events.Tags()["audio"] == ["held_out/01/source", "held_out/01/converted"]
     assert events.Tags()["images"] == ["held_out/01/mel"]
-
-
-def wandb_records(path):
-    """The records of an offline run: a 7-byte header, then 32 KiB blocks of parts with a <IHB head."""
-    from wandb.proto.wandb_internal_pb2 import Record
-
-    data, place, payload = path.read_bytes(), 7, b""
-    while place + 7 <= len(data):
-        left = 32768 - place % 32768
-        if left < 7:
-            place += left
-            continue
-        _, size, kind = struct.unpack("<IHB", data[place : place + 7])
-        payload += data[place + 7 : place + 7 + size]
-        place += 7 + size
-        if kind in (1, 4):  # a whole record, or the last part of one
-            record = Record()
-            record.ParseFromString(payload)
-            yield record
-            payload = b""
 
 
 @pytest.fixture
