@@ -1,6 +1,5 @@
 """Weights & Biases without prompts and without hanging."""
 
-import netrc
 import os
 from pathlib import Path
 
@@ -8,9 +7,7 @@ import wandb
 from lightning.pytorch.loggers import WandbLogger
 
 from melgan_vc.errors import UserError
-
-HOST = "api.wandb.ai"
-PATIENCE = 30  # seconds to wait for the server before giving up
+from melgan_vc.training.wandb_key import PATIENCE, has_key
 
 
 def make_wandb_logger(save_dir: str, project: str, name: str) -> WandbLogger:
@@ -29,13 +26,3 @@ def make_wandb_logger(save_dir: str, project: str, name: str) -> WandbLogger:
     except wandb.Error as error:
         raise UserError(f"Weights & Biases: {error}; set WANDB_MODE=offline and run wandb sync later") from error
     return logger
-
-
-def has_key() -> bool:
-    """Whether a key is in the environment or in the user's netrc file."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    try:
-        return netrc.netrc().authenticators(os.environ.get("WANDB_BASE_URL", HOST).split("//")[-1]) is not None
-    except (OSError, netrc.NetrcParseError):
-        return False

@@ -6,7 +6,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from melgan_vc.training import run
-from melgan_vc.training.wandb_logger import has_key
+from melgan_vc.training.wandb_key import has_key
 from tests.conftest import TINY
 from tests.test_configs import composed
 
@@ -57,16 +57,8 @@ def wandb_records(path):
             payload = b""
 
 
-@pytest.fixture
-def no_key(monkeypatch, tmp_path):
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.delenv("WANDB_MODE", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
-    assert not has_key()
-
-
 def test_wandb_without_a_key_writes_offline_what_was_logged(two_domains, tmp_path, no_key):
+    assert not has_key()
     folder = train("wandb", two_domains, tmp_path)
     (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
     keys, steps = set(), []
@@ -79,7 +71,11 @@ def test_wandb_without_a_key_writes_offline_what_was_logged(two_domains, tmp_pat
     assert steps == [2, 4]
 
 
-def test_a_key_in_netrc_is_found(monkeypatch, tmp_path, no_key):
-    (tmp_path / ".netrc").write_text("machine api.wandb.ai login user password x\n")
-    (tmp_path / ".netrc").chmod(0o600)
+@pytest.mark.parametrize("host", ["api.forge.coreweave.com", "api.wandb.ai"])
+def test_a_key_that_wandb_login_left_is_found(host, monkeypatch, tmp_path, no_key):
+    (tmp_path / ".netrc").write_text(f"machine {host}\n  login user\n  password x\n")
+    assert not has_key()  # NETRC names another file
+    monkeypatch.delenv("NETRC")
     assert has_key()
+    monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org/")
+    assert not has_key()
