@@ -75,6 +75,15 @@ def tiny_bundle() -> Bundle:
     return pack(generator, {"n_mels": TINY_AUDIO.n_mels, "channels": 8}, TINY_AUDIO, TINY_CHUNK, {"made for": "tests"})
 
 
+@pytest.fixture
+def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A user who never logged in to Weights & Biases."""
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_ENTITY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+
+
 def run_command(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """python -m melgan_vc.<name> as a user runs it."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}

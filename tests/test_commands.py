@@ -141,7 +141,7 @@ def test_prepare_twice_makes_one_store(two_domains, tmp_path):
     assert len(list((tmp_path / "prepared").iterdir())) == 2
 
 
-@pytest.mark.parametrize("name", ["train", "prepare", "convert", "import_notebook", "evaluate"])
+@pytest.mark.parametrize("name", ["train", "prepare", "convert", "import_notebook", "evaluate", "dashboard"])
 def test_help_names_the_command(name, tmp_path):
     done = run_command(name, "--help", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

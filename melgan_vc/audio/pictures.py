@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
+import matplotlib.image
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -37,12 +38,13 @@ def mel_figure(mels: Mapping[str, np.ndarray], audio: AudioSpec, title: str = ""
     return figure
 
 
-def mel_image(mel: np.ndarray) -> np.ndarray:
-    """A normalised mel (M, T) as pixels (M, T, 3) uint8, low bins at the bottom."""
-    return matplotlib.colormaps["magma"]((mel[::-1] + 1) / 2, bytes=True)[..., :3]
-
-
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a picture as PNG under its final name in one step."""
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=80)
+
+
+def save_mel(mel: np.ndarray, path: Path) -> None:
+    """Write a normalised mel (M, T) as PNG, a pixel a bin and frame, under its final name in one step."""
+    with replacing(path) as temporary:
+        matplotlib.image.imsave(temporary, mel, vmin=-1, vmax=1, cmap="magma", origin="lower", format="png")

@@ -20,11 +20,11 @@ from melgan_vc.losses.travel import travel
 from melgan_vc.measures import mels as of_mels
 from melgan_vc.measures.voice import Embed, centroid, cosine, speaker_embedder, voiced_f0
 from melgan_vc.training.held_out import Clip, HeldOut
+from melgan_vc.training.loggers.base import KINDS
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.randomness import undisturbed
 
 SILENT_CHUNKS = 8
-KINDS: tuple[str, ...] = ("source", "converted", "target")  # as they are shown
 
 
 class HeldOutProtocol:

@@ -106,7 +106,9 @@ def fit(
             logger.close(failed)
 
 
-def begin_loggers(cfg: DictConfig, trainer: L.Trainer, module: MelganVC, point: ResumePoint | None) -> Sequence[RunLogger]:
+def begin_loggers(
+    cfg: DictConfig, trainer: L.Trainer, module: MelganVC, point: ResumePoint | None
+) -> Sequence[RunLogger]:
     """Tell our loggers what starts, and where the training goes on."""
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     exact = same_training(Path(cfg.run_dir), cfg)

@@ -1,17 +1,30 @@
 """What reaches the loggers, read back from what they wrote."""
 
+import csv
+import json
+from itertools import chain
+from pathlib import Path
+
 import pytest
+import torch
+from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from melgan_vc.cli import CONF
 from melgan_vc.training import run
-from melgan_vc.training.loggers.wandb import has_key
+from melgan_vc.training.loggers import wandb_file
+from melgan_vc.training.loggers.csv import rows_until
+from melgan_vc.training.wandb_key import has_key
 from tests.conftest import TINY
 from tests.test_configs import composed
 
-LOSSES = {"generator/hinge", "generator/travel", "generator/margin", "generator/identity", "discriminator/hinge_fake"}
+LOSSES = {f"generator/{name}" for name in ("hinge", "travel", "margin", "identity", "total")} | {
+    f"discriminator/{name}" for name in ("hinge_real", "hinge_fake", "total")
+}
+LOGGED = [2, 4, 6, 8, 10, 12]
 
 
-def train(logger, two_domains, tmp_path):
+def train(logger, two_domains, tmp_path, *more):
     return run.train(
         composed(
             *TINY,
@@ -19,45 +32,135 @@ def train(logger, two_domains, tmp_path):
             f"data.source='{two_domains[0]}'",
             f"data.target='{two_domains[1]}'",
             f"data.store='{tmp_path / 'prepared'}'",
+            "data.validation_share=0.3",
             f"run_dir='{tmp_path / 'run'}'",
-            "trainer.max_batches=4",
+            "trainer.max_batches=12",
             "optim.log_every=2",
+            "checkpoint.every_batches=4",
             "callbacks.validation.every_batches=4",
+            "callbacks.validation.voice=false",
+            *more,
         )
     )
 
 
+def killed_after_ten(logger, two_domains, tmp_path):
+    """A training that logged ten batches, but whose last checkpoint is of the eighth."""
+    folder = train(logger, two_domains, tmp_path, "trainer.max_batches=10")
+    (folder / "checkpoints" / "last.ckpt").unlink()
+    return folder
+
+
+def batches(rows, key):
+    return [int(row["step"]) for row in rows if row.get(key)]
+
+
 def test_tensorboard_holds_losses_audio_and_pictures(two_domains, tmp_path):
     events = EventAccumulator(str(train("tensorboard", two_domains, tmp_path) / "tensorboard")).Reload()
-    assert set(events.Tags()["scalars"]) >= LOSSES
-    assert [point.step for point in events.Scalars("generator/travel")] == [2, 4]
-    assert events.Tags()["audio"] == ["held_out/01/source", "held_out/01/converted"]
-    assert events.Tags()["images"] == ["held_out/01/mel"]
+    assert set(events.Tags()["scalars"]) >= LOSSES | {"held_out/mel_distance", "gradient_norm/siamese"}
+    assert [point.step for point in events.Scalars("generator/travel")] == LOGGED
+    media = {f"held_out/01/{kind}" for kind in ("source", "converted", "target")}
+    assert set(events.Tags()["audio"]) >= media
+    assert set(events.Tags()["images"]) >= media
+    assert "config/text_summary" in events.Tags()["tensors"]
 
 
-@pytest.fixture
-def no_key(monkeypatch, tmp_path):
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.delenv("WANDB_MODE", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
-    assert not has_key()
+def test_a_resumed_training_goes_on_in_the_same_curves(two_domains, tmp_path):
+    whole = train("default", two_domains, tmp_path / "whole")
+    cut = killed_after_ten("default", two_domains, tmp_path / "cut")
+    train("default", two_domains, tmp_path / "cut", "resume=auto")
+    tables = [list(csv.DictReader((folder / "metrics.csv").open())) for folder in (whole, cut)]
+    for rows in tables:
+        assert batches(rows, "generator/travel") == LOGGED
+        assert batches(rows, "held_out/travel") == [4, 8, 12]
+        for row in rows:
+            row.pop("throughput/batches_per_second")
+    assert tables[0] == tables[1]
+    curves = [EventAccumulator(str(folder / "tensorboard")).Reload() for folder in (whole, cut)]
+    values = [[(point.step, point.value) for point in curve.Scalars("generator/travel")] for curve in curves]
+    assert values[0] == values[1]
+
+
+def test_a_line_that_was_cut_off_in_writing_is_dropped(tmp_path):
+    (tmp_path / "metrics.csv").write_text("a,step,z\n1,2,3\n1,4,3\n1,6,3\n5,4,")
+    assert [row["step"] for row in rows_until(tmp_path / "metrics.csv", 4)] == ["2", "4"]
+
+
+def wandb_rows(folder, key):
+    """Batches at which a key is in the offline files, file by file."""
+    files = sorted(Path(folder).glob("wandb/offline-run-*/run-*.wandb"))
+    return [[row[wandb_file.STEP] for row in wandb_file.rows(file) if key in row] for file in files]
 
 
 def test_wandb_without_a_key_writes_offline_what_was_logged(two_domains, tmp_path, no_key):
+    assert not has_key()
     folder = train("wandb", two_domains, tmp_path)
+    for key in LOSSES:
+        assert wandb_rows(folder, key) == [LOGGED], key
+    shown = OmegaConf.load(CONF / "dashboard.yaml")
+    for key in (key for section in shown.sections.values() for key in section):
+        if key not in ("held_out/f0_ratio", "held_out/to_target", "held_out/to_source"):  # voice is off here
+            assert wandb_rows(folder, key) != [[]], f"the dashboard shows {key}, which nothing logs"
+
     (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
-    keys, steps = set(), []
-    for record in wandb_records(path):
-        row = {item.key or "/".join(item.nested_key): item.value_json for item in record.history.item}
-        keys |= set(row)
-        if "generator/travel" in row:
-            steps.append(int(row["trainer/global_step"]))
-    assert keys >= LOSSES | {f"held_out/01/{name}/path" for name in ("source", "converted", "mel")}
-    assert steps == [2, 4]
+    records = list(wandb_file.records(path))
+    config = {item.key: json.loads(item.value_json) for r in records for item in r.config.update}
+    assert config["audio"]["n_mels"] == 24
+    assert config["losses"]["travel"]["weight"] == 10
+    assert set(config["data_hash"]) == {"source", "target"}
+    assert set(config["code"]) in (set(), {"commit", "dirty"})
+    (artifact,) = {
+        r.artifact.name for r in records if r.artifact.type == "model" and r.artifact.name.endswith("bundle")
+    }
+    metadata = next(json.loads(r.artifact.metadata) for r in records if r.artifact.name == artifact)
+    assert metadata["batches"] == 12
+    assert metadata["mel_distance"] > 0
+
+    tables = [json.loads(table.read_text()) for table in folder.glob("wandb/offline-*/files/media/table/**/*.json")]
+    assert sorted(table["data"][0][0] for table in tables) == [4, 8, 12]
+    kinds = [entry["_type"] for entry in tables[0]["data"][0][2:]]
+    assert kinds == ["audio-file"] * 3 + ["image-file"] * 3
+    assert tables[0]["columns"][2:5] == ["source", "converted", "target"]
 
 
-def test_a_key_in_netrc_is_found(monkeypatch, tmp_path, no_key):
-    (tmp_path / ".netrc").write_text("machine api.wandb.ai login user password x\n")
-    (tmp_path / ".netrc").chmod(0o600)
+def test_wandb_parts_of_a_resumed_training_join(two_domains, tmp_path, no_key):
+    folder = killed_after_ten("wandb", two_domains, tmp_path)
+    # A killed run also loses what wandb had not written yet: here all after the header and the first rows.
+    (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+    full, whole = wandb_rows(folder, "generator/travel")[0], path.read_bytes()
+    size = len(whole)
+    while wandb_rows(folder, "generator/travel")[0] != full[:2]:
+        size -= 100
+        path.write_bytes(whole[:size])
+    train("wandb", two_domains, tmp_path, "resume=auto")
+    for key in ("generator/travel", "discriminator/total"):
+        assert wandb_rows(folder, key) == [[2, 4], [6, 8, 10, 12]]
+    for key in ("held_out/travel", "held_out/clips/_type"):
+        assert list(chain(*wandb_rows(folder, key))) == [4, 8, 12]
+    names = {file.name for file in folder.glob("wandb/offline-run-*/run-*.wandb")}
+    assert len(names) == 1, "both parts have the same run id"
+    content = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    assert names == {f"run-{content['loggers']['WandbLog']['id']}.wandb"}
+
+
+def test_what_was_logged_is_not_logged_again(two_domains, tmp_path, no_key):
+    folder = killed_after_ten("wandb", two_domains, tmp_path)
+    train("wandb", two_domains, tmp_path, "resume=auto")
+    assert wandb_rows(folder, "generator/travel") == [LOGGED[:5], LOGGED[5:]]
+
+
+def test_another_training_gets_another_wandb_run_with_the_whole_curve(two_domains, tmp_path, no_key):
+    folder = killed_after_ten("wandb", two_domains, tmp_path)
+    train("wandb", two_domains, tmp_path, "resume=auto", "optim.generator.lr=0.001")
+    assert sorted(wandb_rows(folder, "generator/travel")) == sorted([LOGGED[:5], LOGGED])
+    assert len({file.name for file in folder.glob("wandb/offline-run-*/run-*.wandb")}) == 2
+
+
+@pytest.mark.parametrize("host", ["api.forge.coreweave.com", "api.wandb.ai"])
+def test_a_key_that_wandb_login_left_is_found(host, monkeypatch, tmp_path, no_key):
+    (tmp_path / ".netrc").write_text(f"machine {host}\n  login user\n  password x\n")
+    assert not has_key()  # NETRC names another file
+    monkeypatch.delenv("NETRC")
     assert has_key()
+    monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example.org/")
+    assert not has_key()

@@ -6,7 +6,7 @@ from typing import Any
 import lightning as L
 
 from melgan_vc.audio import io
-from melgan_vc.audio.pictures import save_figure
+from melgan_vc.audio.pictures import save_figure, save_mel
 from melgan_vc.training.callbacks.every import check_every
 from melgan_vc.training.held_out import HeldOut, HeldOutListener
 from melgan_vc.training.held_out_protocol import HeldOutProtocol
@@ -55,11 +55,12 @@ class HeldOutValidation(L.Callback):
             return  # the data module has warned that nothing is held out
         outcome = self.protocol.measure(module)
         module.held_out = outcome.measures
-        write_samples(outcome, Path(trainer.default_root_dir) / "samples" / f"batch_{outcome.batch:07d}")
+        folder = Path(trainer.default_root_dir) / "samples" / f"batch_{outcome.batch:07d}"
+        write_samples(outcome, folder)
         for logger in trainer.loggers:
             logger.log_metrics({f"held_out/{name}": value for name, value in outcome.measures.items()}, outcome.batch)
             if isinstance(logger, RunLogger):
-                logger.show(outcome)
+                logger.show(outcome.batch, folder)
             logger.save()
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, HeldOutListener):
@@ -67,8 +68,10 @@ class HeldOutValidation(L.Callback):
 
 
 def write_samples(outcome: HeldOut, folder: Path) -> None:
-    """Each clip as WAV files and one picture."""
+    """Each clip as WAV files and pictures."""
     for clip in outcome.clips:
         for kind, waveform in clip.waveforms.items():
             io.write(folder / f"{clip.name}_{kind}.wav", waveform[None], outcome.sample_rate)
+        for kind, mel in clip.mels.items():
+            save_mel(mel.numpy(), folder / f"{clip.name}_{kind}.png")
         save_figure(clip.figure, folder / f"{clip.name}.png")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from melgan_vc.training.held_out import HeldOut
+KINDS = ("source", "converted", "target")  # of sounds and pictures, as they are shown
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class RunLogger:
         """What the checkpoint must keep for this logger, in plain values."""
         return {}
 
-    def show(self, outcome: HeldOut) -> None:
-        """The sounds and pictures of a validation."""
+    def show(self, batch: int, folder: Path) -> None:
+        """The sounds and pictures of a validation: NAME_KIND.wav and NAME_KIND.png of each clip, in a folder."""
 
     def publish(self, bundle: Path, measures: Mapping[str, float]) -> None:
         """The bundle that the training leaves."""

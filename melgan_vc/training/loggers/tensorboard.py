@@ -1,11 +1,13 @@
 """TensorBoard: figures, sounds, pictures and the config."""
 
 import json
+from pathlib import Path
 
+import matplotlib.image
+import soundfile
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.tensorboard import SummaryWriter
 
-from melgan_vc.training.held_out import HeldOut
 from melgan_vc.training.loggers.base import RunLogger, Start
 
 
@@ -24,10 +26,11 @@ class TensorBoardLog(RunLogger, TensorBoardLogger):
             self._kwargs["purge_step"] = start.batch_count + 1
         self.writer.add_text("config", f"```json\n{json.dumps(start.config, indent=1)}\n```", start.batch_count)
 
-    def show(self, outcome: HeldOut) -> None:
-        for clip in outcome.clips:
-            for kind, waveform in clip.waveforms.items():
-                name = f"held_out/{clip.name}/{kind}"
-                self.writer.add_audio(name, waveform[None], outcome.batch, sample_rate=outcome.sample_rate)
-            self.writer.add_figure(f"held_out/{clip.name}/mel", clip.figure, outcome.batch)
+    def show(self, batch: int, folder: Path) -> None:
+        for path in sorted(folder.glob("*_*.wav")):
+            waveform, rate = soundfile.read(path, dtype="float32")
+            self.writer.add_audio(f"held_out/{path.stem.replace('_', '/')}", waveform[None], batch, sample_rate=rate)
+        for path in sorted(folder.glob("*_*.png")):
+            pixels = matplotlib.image.imread(path)[..., :3]
+            self.writer.add_image(f"held_out/{path.stem.replace('_', '/')}", pixels, batch, dataformats="HWC")
         self.writer.flush()

@@ -1,7 +1,6 @@
 """Weights & Biases: figures, tables to listen to, config, code state and bundle; no prompts and no hanging."""
 
 import logging
-import netrc
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,25 +9,23 @@ from typing import Any
 import wandb
 from lightning.pytorch.loggers import WandbLogger
 
-from melgan_vc.audio.pictures import mel_image
 from melgan_vc.errors import UserError
 from melgan_vc.training.code_state import code_state
-from melgan_vc.training.held_out import HeldOut
 from melgan_vc.training.loggers import wandb_file
-from melgan_vc.training.loggers.base import RunLogger, Start
+from melgan_vc.training.loggers.base import KINDS, RunLogger, Start
+from melgan_vc.training.loggers.csv import rows_until
+from melgan_vc.training.wandb_key import PATIENCE, has_key
 
 log = logging.getLogger(__name__)
-HOST = "api.wandb.ai"
-PATIENCE = 30  # seconds to wait for the server before giving up
 TABLE = "held_out/clips"
-KINDS = ("source", "converted", "target")
 
 
 class WandbLog(RunLogger, WandbLogger):
     """Uploads where a key is set (``wandb login``), and writes for a later ``wandb sync`` otherwise.
 
-    A resumed training goes on under the same run id. What the killed one had logged after its last checkpoint is not
-    logged again: the same batches give the same values.
+    A resumed training goes on under the same run id. What the killed one had logged after its checkpoint is not logged
+    again, for the same batches give the same values; what wandb had not yet written when it was killed is made up for
+    from metrics.csv and the samples.
 
     Args:
         save_dir: the run directory.
@@ -40,6 +37,7 @@ class WandbLog(RunLogger, WandbLogger):
         offline = os.environ.get("WANDB_MODE") == "offline" or not has_key()  # online without a key is a prompt
         settings = wandb.Settings(init_timeout=PATIENCE)
         super().__init__(save_dir=save_dir, project=project, name=name, group=group, settings=settings, offline=offline)
+        self._wandb_init.pop("anonymous")  # Lightning's default, which wandb warns of
         self.folder = Path(save_dir)
         self.last: dict[str, int] = {}  # batch at which each key was logged last
         self.last_of_all = -1
@@ -47,7 +45,7 @@ class WandbLog(RunLogger, WandbLogger):
     def begin(self, start: Start) -> None:
         if start.exact and "id" in start.memory:
             self._wandb_init["id"] = start.memory["id"]
-            self.last = logged_offline(self.folder, start.memory["id"])
+            self.read_back(start)
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             run = self.experiment  # connects
@@ -57,6 +55,27 @@ class WandbLog(RunLogger, WandbLogger):
             self.last_of_all = int(run.summary.get(wandb_file.STEP, -1))
         about = {"code": code_state(), "data_hash": dict(start.about["data"]), "version": start.about["version"]}
         run.config.update({**start.config, **about}, allow_val_change=True)
+        self.catch_up(start.batch_count)
+
+    def read_back(self, start: Start) -> None:
+        """Learn what offline files of this run hold already."""
+        files = sorted(self.folder.glob(f"wandb/offline-run-*/run-{start.memory['id']}.wandb"))
+        try:
+            self.last = wandb_file.last_batches(files)
+        except Exception as error:  # another version's format: some batches may then show twice or not at all
+            log.warning("warning: cannot read what Weights & Biases wrote before (%s)", error)
+            self.last_of_all = start.batch_count
+
+    def catch_up(self, batch_count: int) -> None:
+        """Log what is missing up to the batch that the training goes on from."""
+        table = self.folder / "metrics.csv"
+        for row in rows_until(table, batch_count) if batch_count and table.is_file() else []:
+            step = int(row.pop("step"))
+            self.log_metrics({key: float(value) for key, value in row.items() if value}, step)
+        for folder in sorted(self.folder.glob("samples/batch_*")):
+            batch = int(folder.name.partition("_")[2])
+            if batch <= batch_count:
+                self.show(batch, folder)
 
     def memory(self) -> dict[str, Any]:
         return {"id": str(self.experiment.id)}
@@ -69,15 +88,17 @@ class WandbLog(RunLogger, WandbLogger):
     def is_new(self, key: str, batch: int) -> bool:
         return batch > max(self.last.get(key, -1), self.last_of_all)
 
-    def show(self, outcome: HeldOut) -> None:
-        if not outcome.clips or not self.is_new(TABLE, outcome.batch):
+    def show(self, batch: int, folder: Path) -> None:
+        if not self.is_new(TABLE, batch):
             return
         table = wandb.Table(columns=["batch", "clip", *KINDS, *(f"{kind}_mel" for kind in KINDS)])
-        for clip in outcome.clips:
-            sounds = {kind: wandb.Audio(wave, outcome.sample_rate) for kind, wave in clip.waveforms.items()}
-            pictures = {kind: wandb.Image(mel_image(mel.numpy())) for kind, mel in clip.mels.items()}
-            table.add_data(outcome.batch, clip.name, *map(sounds.get, KINDS), *map(pictures.get, KINDS))
-        self.experiment.log({TABLE: table, wandb_file.STEP: outcome.batch})
+        for name in sorted({path.name.partition("_")[0] for path in folder.glob("*_*.wav")}):
+            sounds = [folder / f"{name}_{kind}.wav" for kind in KINDS]
+            pictures = [folder / f"{name}_{kind}.png" for kind in KINDS]
+            media: list[Any] = [wandb.Audio(str(path)) if path.is_file() else None for path in sounds]
+            media += [wandb.Image(str(path)) if path.is_file() else None for path in pictures]
+            table.add_data(batch, name, *media)
+        self.experiment.log({TABLE: table, wandb_file.STEP: batch})
 
     def publish(self, bundle: Path, measures: Mapping[str, float]) -> None:
         artifact = wandb.Artifact(f"{self.experiment.id}-{bundle.stem}", type="model", metadata=dict(measures))
@@ -86,23 +107,3 @@ class WandbLog(RunLogger, WandbLogger):
 
     def close(self, failed: bool) -> None:
         wandb.finish(exit_code=int(failed))  # or the next job of a sweep would go on with this run
-
-
-def logged_offline(folder: Path, run_id: str) -> dict[str, int]:
-    """The last batch of each key in the offline files of a run."""
-    paths = sorted(folder.glob(f"wandb/offline-run-*/run-{run_id}.wandb"))
-    try:
-        return wandb_file.last_batches(paths)
-    except Exception as error:  # another version's format: some batches then show twice
-        log.warning("warning: cannot read what Weights & Biases wrote before (%s)", error)
-        return {}
-
-
-def has_key() -> bool:
-    """Whether a key is in the environment or in the user's netrc file."""
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    try:
-        return netrc.netrc().authenticators(os.environ.get("WANDB_BASE_URL", HOST).split("//")[-1]) is not None
-    except (OSError, netrc.NetrcParseError):
-        return False
