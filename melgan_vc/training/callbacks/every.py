@@ -3,8 +3,8 @@
 from melgan_vc.errors import UserError
 
 
-def check_every(callback: str, every_batches: int) -> int:
-    """An interval that a callback was given, if it is one."""
+def check_every(owner: str, every_batches: int) -> int:
+    """An interval that was given, if it is one."""
     if not isinstance(every_batches, int) or every_batches < 1:
-        raise UserError(f"callbacks.{callback}.every_batches is {every_batches!r}: give a whole number above 0")
+        raise UserError(f"{owner}.every_batches is {every_batches!r}: give a whole number above 0")
     return every_batches

@@ -9,6 +9,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.training.callbacks.guard import Guard
 from melgan_vc.training.module import MelganVC
 
+LOOK_EVERY = 50  # batches
 HALVES = ("discriminator/hinge_real", "discriminator/hinge_fake")
 
 
@@ -17,13 +18,13 @@ class Saturation(Guard):
     knows less than a coin and swings; a discriminator that always says 0 has a loss of one).
 
     Args:
-        window: batches that the running average reaches back; nothing is looked at before twice as many.
+        window: batches that the running average reaches back; it starts at 1, so a low one needs several windows.
         low, high: of the mean of the two hinge losses.
     """
 
     name = "saturation"
 
-    def __init__(self, window: int = 500, low: float = 0.02, high: float = 1.5, **settings: Any) -> None:
+    def __init__(self, window: int = 100, low: float = 0.02, high: float = 1.5, **settings: Any) -> None:
         super().__init__(**settings)
         if not isinstance(window, int) or window < 1:
             raise UserError(f"callbacks.saturation.window is {window!r}: give a whole number above 0")
@@ -38,7 +39,7 @@ class Saturation(Guard):
             return
         self.batches += 1
         self.average = self.average + (sum(losses) / 2 - self.average) / self.window  # a tensor: no wait for a GPU
-        if self.batches >= 2 * self.window and self.batches % self.window == 0:
+        if self.batches % LOOK_EVERY == 0 and self.batches > LOOK_EVERY:
             self.judge(trainer, module, float(self.average))
 
     def judge(self, trainer: L.Trainer, module: MelganVC, average: float) -> None:

@@ -39,7 +39,7 @@ class HeldOutValidation(L.Callback):
     def __init__(
         self, every_batches: int = 1000, clips: int = 8, seconds: float = 10.0, listen: int = 2, voice: bool = True
     ) -> None:
-        self.every_batches = check_every("validation", every_batches)
+        self.every_batches = check_every("callbacks.validation", every_batches)
         self.settings = (clips, seconds, listen, voice)
         self.protocol: HeldOutProtocol | None = None
 

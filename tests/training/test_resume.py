@@ -1,0 +1,219 @@
+"""A training that was cut off goes on as if it had not been."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from melgan_vc import bundle
+from melgan_vc.errors import UserError
+from melgan_vc.training import run
+from tests.conftest import ROOT, TINY
+from tests.test_configs import composed
+
+FILES = ("bundle.safetensors", "best.safetensors", "checkpoints/last.ckpt", "checkpoints/previous.ckpt")
+
+
+def settings(two_domains, folder, *more):
+    return [
+        *TINY,
+        f"data.source='{two_domains[0]}'",
+        f"data.target='{two_domains[1]}'",
+        f"data.store='{folder / 'prepared'}'",
+        "data.validation_share=0.3",
+        f"run_dir='{folder / 'run'}'",
+        "logger=csv",
+        "optim.log_every=5",
+        "checkpoint.every_batches=10",
+        "callbacks.validation.every_batches=20",
+        "callbacks.validation.voice=false",
+        "trainer.max_batches=40",
+        *more,
+    ]
+
+
+def train(two_domains, folder, *more, overrides=(), groups=("experiment", "networks")):
+    return run.train(composed(*settings(two_domains, folder, *more)), overrides, groups)
+
+
+def read(path):
+    return torch.load(path, weights_only=True)
+
+
+def assert_same_files(one, other):
+    for name in FILES:
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["data.workers=0"],
+        ["data.workers=2", "optim.ema_decay=null"],
+        ["stability=[lecam,augment,clip,cosine,ema_rampup]"],  # all levers that have a state or draw numbers
+    ],
+)
+def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(more, two_domains, tmp_path):
+    whole = train(two_domains, tmp_path / "whole", *more)
+    folder = tmp_path / "cut"
+    command = [sys.executable, "-m", "melgan_vc.train", *settings(two_domains, folder, *more)]
+    log = folder / "run" / "metrics.csv"
+    with subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}) as running:
+        until = time.monotonic() + 120
+        while not (log.is_file() and log.read_text().count("\n") > 4) and time.monotonic() < until:
+            time.sleep(0.002)
+        running.kill()
+    kept = read(folder / "run" / "checkpoints" / "last.ckpt")["batch_count"]
+    assert 0 < kept < 40
+    train(two_domains, folder, *more, "resume=auto")
+    assert_same_files(whole, folder / "run")
+
+
+def test_every_draw_and_counter_is_resumed(two_domains, tmp_path):
+    whole = train(two_domains, tmp_path / "whole")
+    train(two_domains, tmp_path / "cut", "trainer.max_batches=23")
+    cut = train(two_domains, tmp_path / "cut", "resume=auto")
+    assert_same_files(whole, cut)
+    content = read(cut / "checkpoints" / "last.ckpt")
+    assert content["batch_count"] == 40
+    assert {"torch", "python", "numpy"} <= content["random"].keys()
+
+
+def test_a_training_stopped_by_the_clock_can_go_on(two_domains, tmp_path):
+    folder = train(two_domains, tmp_path, "trainer.max_minutes=0.001")
+    first = read(folder / "checkpoints" / "last.ckpt")["batch_count"]
+    assert 0 < first < 40
+    train(two_domains, tmp_path, "resume=auto")
+    assert read(folder / "checkpoints" / "last.ckpt")["batch_count"] == 40
+    assert bundle.load(folder).provenance["batches"] == 40
+
+
+def test_auto_starts_from_nothing_where_there_is_nothing(two_domains, tmp_path, caplog):
+    folder = train(two_domains, tmp_path, "resume=auto", "trainer.max_batches=2")
+    assert "starting from the first batch" in caplog.text
+    assert bundle.load(folder).provenance["batches"] == 2
+
+
+def test_a_finished_training_is_left_alone(two_domains, tmp_path, caplog):
+    folder = train(two_domains, tmp_path, "trainer.max_batches=10")
+    kept = (folder / "bundle.safetensors").read_bytes()
+    (folder / "bundle.safetensors").unlink()  # as if it was killed before it could be written
+    caplog.set_level("INFO")
+    train(two_domains, tmp_path, "trainer.max_batches=10", "resume=auto")
+    assert "all 10 batches are trained" in caplog.text
+    assert (folder / "bundle.safetensors").read_bytes() == kept
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"text" * 99])
+def test_an_unreadable_checkpoint_is_survived(damage, two_domains, tmp_path, caplog):
+    whole = train(two_domains, tmp_path / "whole")
+    folder = train(two_domains, tmp_path / "cut", "trainer.max_batches=30")
+    last = folder / "checkpoints" / "last.ckpt"
+    last.write_bytes(damage(last.read_bytes()))
+    train(two_domains, tmp_path / "cut", "resume=auto")
+    assert "last.ckpt: cannot be read as a checkpoint" in caplog.text
+    assert "going back to previous.ckpt" in caplog.text
+    assert_same_files(whole, folder)
+
+
+def test_no_readable_checkpoint_is_one_clear_error(two_domains, tmp_path):
+    folder = train(two_domains, tmp_path, "trainer.max_batches=10")
+    for path in (folder / "checkpoints").iterdir():
+        path.write_bytes(b"text")
+    with pytest.raises(UserError, match="cannot be read as a checkpoint"):
+        train(two_domains, tmp_path, "resume=auto")
+    with pytest.raises(UserError, match="no such run directory or checkpoint"):
+        train(two_domains, tmp_path, f"resume='{tmp_path / 'none'}'")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no checkpoint"):
+        train(two_domains, tmp_path, f"resume='{tmp_path / 'empty'}'")
+
+
+def test_other_settings_are_told_and_other_meanings_refused(two_domains, tmp_path, caplog):
+    caplog.set_level("INFO")
+    train(two_domains, tmp_path, "trainer.max_batches=10")
+    swapped = [f"data.source='{two_domains[1]}'", "trainer.max_batches=20", "resume=auto"]
+    with pytest.raises(UserError, match=r"trained with other data: data\.source: .* allow_changes=\[data\]"):
+        train(two_domains, tmp_path, *swapped)
+    with pytest.raises(UserError, match=r"trained with other chunk: chunk\.splits: 3 -> 2"):
+        train(two_domains, tmp_path, "chunk.splits=2", "resume=auto")
+    with pytest.raises(UserError, match=r"other networks: networks\.generator\.channels: 8 -> 4"):
+        train(two_domains, tmp_path, "networks.generator.channels=4", "resume=auto")
+    with pytest.raises(UserError, match=r"other audio: audio\.top_db"):
+        train(two_domains, tmp_path, "audio.top_db=60", "resume=auto", "allow_changes=[data]")
+    with pytest.raises(UserError, match="allow_changes names loss"):
+        train(two_domains, tmp_path, "resume=auto", "allow_changes=[loss]")
+    train(two_domains, tmp_path, *swapped, "allow_changes=[data]", "optim.discriminator.lr=0.001")
+    assert "optim.discriminator.lr: 0.0002 -> 0.001" in caplog.text
+    assert "trainer.max_batches: 10 -> 20" in caplog.text
+
+
+def test_networks_that_do_not_fit_are_one_clear_error(two_domains, tmp_path):
+    train(two_domains, tmp_path, "trainer.max_batches=10")
+    with pytest.raises(UserError, match="the weights do not fit"):
+        train(two_domains, tmp_path, "networks.generator.channels=4", "resume=auto", "allow_changes=[networks]")
+
+
+def test_a_run_directory_brings_its_own_config(two_domains, tmp_path):
+    folder = train(two_domains, tmp_path, "trainer.max_batches=10", "losses.travel.weight=3")
+    given = ["trainer.max_batches=20", f"resume='{folder}'"]
+    run.train(composed(*given), given, ("experiment",))
+    from omegaconf import OmegaConf
+
+    stored = OmegaConf.load(folder / "config.yaml")
+    assert (stored.losses.travel.weight, stored.trainer.max_batches, stored.audio.n_mels) == (3, 20, 24)
+    assert read(folder / "checkpoints" / "last.ckpt")["batch_count"] == 20
+
+
+def test_a_checkpoint_elsewhere_starts_a_new_run(two_domains, tmp_path):
+    folder = train(two_domains, tmp_path, "trainer.max_batches=10")
+    (folder / "checkpoints" / "last.ckpt").rename(tmp_path / "some é.ckpt")
+    more = ["trainer.max_batches=12", f"resume='{tmp_path / 'some é.ckpt'}'", f"run_dir='{tmp_path / 'new'}'"]
+    train(two_domains, tmp_path, *more)
+    assert read(tmp_path / "new" / "checkpoints" / "last.ckpt")["batch_count"] == 12
+
+
+def test_auto_finds_the_newest_run_of_the_experiment(two_domains, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = [entry for entry in settings(two_domains, tmp_path) if not entry.startswith("run_dir")]
+    for number, batches in enumerate((10, 20)):
+        run.train(composed(*given, f"run_dir=runs/train/{number}", f"trainer.max_batches={batches}"))
+        os.utime(f"runs/train/{number}/checkpoints/last.ckpt", (number, number))
+    os.utime("runs/train/0/checkpoints/last.ckpt")
+    assert run.train(composed(*given, "resume=auto", "trainer.max_batches=25")).name == "0"
+
+
+def test_two_processes_do_not_train_in_one_directory(two_domains, tmp_path):
+    with run.locked(make(tmp_path / "run") / run.LOCK), pytest.raises(UserError, match="another process trains in it"):
+        train(two_domains, tmp_path)
+    train(two_domains, tmp_path, "trainer.max_batches=1")
+
+
+def make(folder):
+    folder.mkdir()
+    return folder
+
+
+def test_sigterm_in_a_batch_leaves_an_exact_checkpoint(two_domains, tmp_path):
+    folder = tmp_path / "cut"
+    command = [sys.executable, "-m", "melgan_vc.train", *settings(two_domains, folder, "trainer.max_batches=4000")]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True
+    ) as running:
+        until = time.monotonic() + 120
+        while not (folder / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        started = time.monotonic()
+        running.send_signal(signal.SIGTERM)
+        _, said = running.communicate(timeout=60)
+        assert time.monotonic() - started < 20
+    assert running.returncode == 143, said
+    batches = read(folder / "run" / "checkpoints" / "last.ckpt")["batch_count"]
+    assert f"interrupted after {batches} of 4000 batches" in said
+    again = f"trainer.max_batches={batches + 3}"
+    train(two_domains, folder, again, "resume=auto")
+    assert_same_files(train(two_domains, tmp_path / "whole", again), folder / "run")
