@@ -16,7 +16,10 @@ from melgan_vc.errors import UserError
 from melgan_vc.losses.outputs import DiscriminatorStep, GeneratorStep
 from melgan_vc.losses.weighted import WeightedLosses
 from melgan_vc.spec import ChunkSpec
-from melgan_vc.training.average import MovingAverage
+from melgan_vc.training.average import moving_average
+from melgan_vc.training.gradients import check_clip, clip_gradients, gradient_scale
+from melgan_vc.training.optimizers import restore_settings, set_rates
+from melgan_vc.training.schedules import Schedule, check_schedule
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -46,6 +49,10 @@ class OptimSettings:
         batch_norm: "joint", all chunks of a step in one call, or "per_chunk", each position in a window as its own
             batch with its own batch-norm statistics (the authors' notebook, slower).
         log_every: batches between two logged points.
+        clip: largest norm of each network's gradient; None, or no entry, sets no limit.
+        schedule: the factor of both learning rates at a batch number; None stands for 1.
+        augment: what windows (B, M, S·W) go through before the discriminator.
+        ema_rampup: the average's half-life is at most this share of its updates so far; None sets no limit.
     """
 
     generator: MakeOptimizer
@@ -54,6 +61,10 @@ class OptimSettings:
     ema_decay: float | None = 0.999
     batch_norm: str = "joint"
     log_every: int = 50
+    clip: Mapping[str, float | None] = field(default_factory=dict)
+    schedule: Schedule | None = None
+    augment: Callable[[Tensor], Tensor] | None = None
+    ema_rampup: float | None = None
 
     def __post_init__(self) -> None:
         if self.batch_norm not in ("joint", "per_chunk"):
@@ -61,12 +72,20 @@ class OptimSettings:
         for name in ("generator_every", "log_every"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise UserError(f"optim.{name} is {getattr(self, name)}: give a whole number above 0")
+        check_clip(self.clip)
+        if self.schedule is not None:
+            check_schedule(self.schedule)
+        if self.augment is not None and not callable(self.augment):
+            raise UserError(f"optim.augment is {self.augment!r}: give an entry as in conf/stability, or null")
+        if self.ema_rampup is not None and self.ema_decay is None:
+            raise UserError("optim.ema_rampup is set, but optim.ema_decay is null: give both, or ema_rampup=null")
 
 
 class MelganVC(L.LightningModule):
     """MelGAN-VC (arXiv:1910.03713): translates source chunks so that their windows pass for the target domain.
 
     ``batch_count`` counts training batches: Lightning's global_step counts the steps of both optimizers instead.
+    ``rate_factor`` multiplies the learning rates of config and schedule from the next batch on.
     """
 
     def __init__(
@@ -77,12 +96,16 @@ class MelganVC(L.LightningModule):
         self.generator = networks.generator
         self.siamese = networks.siamese
         self.discriminator = networks.discriminator
-        self.average = MovingAverage(networks.generator, optim.ema_decay) if optim.ema_decay is not None else None
+        self.average = moving_average(networks.generator, optim.ema_decay, optim.ema_rampup)
         self.losses = losses
+        self.losses_with_state = nn.ModuleDict(
+            {name: loss for group in losses.values() for name, loss in group.modules.items()}
+        )
         self.optim = optim
         self.chunk = chunk
         self.latest: dict[str, Tensor] = {}
         self.batch_count = 0
+        self.rate_factor = 1.0
         self.generator_arguments = networks.generator_arguments
 
     @property
@@ -91,6 +114,7 @@ class MelganVC(L.LightningModule):
         return self.generator if self.average is None else self.average.network
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
+        self.schedule_rates()
         updates_generator = self.batch_count % self.optim.generator_every == 0
 
         # 1. Cut the windows into chunks and translate each chunk on its own.
@@ -105,7 +129,7 @@ class MelganVC(L.LightningModule):
 
             # 3. Generator and siamese network learn to please the discriminator and to keep the content.
             with frozen(self.discriminator):
-                fake_logits = self.discriminator(join(translated))
+                fake_logits = self.judge(join(translated))
             outputs = GeneratorStep(
                 source, translated, target, target_out, source_vectors, translated_vectors, fake_logits
             )
@@ -114,9 +138,9 @@ class MelganVC(L.LightningModule):
                 self.average.update(self.generator)
 
         # 4. The discriminator learns to tell windows of the target domain from joined translated chunks.
-        both = torch.cat([batch.target, join(translated.detach())])
-        real_logits, fake_logits = self.discriminator(both).chunk(2)
-        self.update("discriminator", DiscriminatorStep(real_logits, fake_logits))
+        real = batch.target.detach().requires_grad_(self.losses["discriminator"].needs_real_gradient)
+        real_logits, fake_logits = self.judge(torch.cat([real, join(translated.detach())])).chunk(2)
+        self.update("discriminator", DiscriminatorStep(real_logits, fake_logits, real))
 
         self.batch_count += 1
         if self.batch_count % self.optim.log_every == 0:
@@ -135,6 +159,10 @@ class MelganVC(L.LightningModule):
         vectors = torch.stack(self.call(self.siamese, chunks))
         return vectors[2:], vectors[:2]
 
+    def judge(self, windows: Tensor) -> Tensor:
+        """The discriminator's logits (B,) for windows (B, M, S·W), real or translated: augmented alike, if at all."""
+        return self.discriminator(windows if self.optim.augment is None else self.optim.augment(windows))
+
     def call(self, network: nn.Module, batches: list[Tensor]) -> list[Tensor]:
         """A network on several batches (B, M, W): in one call, or one by one for batch-norm statistics of each."""
         if self.optim.batch_norm == "per_chunk":
@@ -150,6 +178,21 @@ class MelganVC(L.LightningModule):
         optimizer.step()
         self.latest |= {f"{group}/{name}": value for name, value in values.items()}
         self.latest[f"{group}/total"] = total.detach()
+
+    def schedule_rates(self) -> None:
+        """The learning rates of this batch: the config's, times the schedule, times ``rate_factor``."""
+        scheduled = 1.0 if self.optim.schedule is None else self.optim.schedule(self.batch_count)
+        set_rates(self.trainer.optimizers, scheduled * self.rate_factor)
+
+    def on_train_start(self) -> None:
+        restore_settings(self.trainer.optimizers)
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        trained = (("generator", "siamese"), ("discriminator",))[self.trainer.optimizers.index(optimizer)]
+        for name in trained:
+            norm = self.optim.clip.get(name)
+            if norm is not None:
+                clip_gradients(getattr(self, name), norm, gradient_scale(self.trainer, optimizer))
 
     def log_losses(self) -> None:
         """The latest value of each loss to every logger, against the batch count.
@@ -173,9 +216,11 @@ class MelganVC(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["batch_count"] = self.batch_count
+        checkpoint["rate_factor"] = self.rate_factor
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.batch_count = checkpoint["batch_count"]
+        self.rate_factor = checkpoint["rate_factor"]
 
 
 @contextmanager

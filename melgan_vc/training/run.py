@@ -1,6 +1,7 @@
 """Build everything from a config and fit."""
 
 import logging
+import math
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -108,7 +109,7 @@ def build(cfg: DictConfig, run_dir: Path) -> tuple[MelganVC, ChunkDataModule, L.
     with configured("losses"):
         losses = build_losses(cfg.losses)
     with configured("optim"):
-        module = MelganVC(networks, losses, OptimSettings(**instantiate(cfg.optim)), chunk)
+        module = MelganVC(networks, losses, OptimSettings(**instantiate(cfg.optim, _convert_="all")), chunk)
         module.configure_optimizers()  # now, so that a bad rate is known before any work
     with configured("networks.generator"):
         snapshot(module, audio)  # now, so that a generator that no bundle can hold is known before any work
@@ -141,8 +142,8 @@ def build_losses(losses: DictConfig) -> dict[str, WeightedLosses]:
         if arguments is None:
             continue
         weight = arguments.pop("weight", None)
-        if not isinstance(weight, int | float):
-            raise UserError(f"losses.{name}.weight is {weight!r}: give a number")
+        if not isinstance(weight, int | float) or not 0 <= weight < math.inf:
+            raise UserError(f"losses.{name}.weight is {weight!r}: give a number, 0 or above")
         entries[name] = Weighted(instantiate(arguments), float(weight))
     return grouped(entries)
 
