@@ -29,10 +29,17 @@ class GeneratorStep:
 
 @dataclass(frozen=True)
 class DiscriminatorStep:
-    """The discriminator's logits (B,) for windows of the target domain and for joined translated chunks."""
+    """What the discriminator did in one step.
+
+    Attributes:
+        real_logits, fake_logits: (B,), for windows of the target domain and for joined translated chunks.
+        real: the windows (B, M, S·W) of the target domain; they require grad where a loss with
+            ``needs_real_gradient`` is in use.
+    """
 
     real_logits: Tensor
     fake_logits: Tensor
+    real: Tensor | None = None
 
 
 class GeneratorLoss(Protocol):
@@ -45,7 +52,11 @@ class GeneratorLoss(Protocol):
 
 
 class DiscriminatorLoss(Protocol):
-    """A loss that trains the discriminator."""
+    """A loss that trains the discriminator.
+
+    One that needs the logits' gradient with respect to the real windows says so by ``needs_real_gradient = True``; one
+    that keeps state between steps is an nn.Module, and its buffers are in the checkpoint.
+    """
 
     group: str  # "discriminator"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from melgan_vc.errors import UserError
 from melgan_vc.losses.outputs import DiscriminatorLoss, DiscriminatorStep, GeneratorLoss, GeneratorStep
@@ -31,6 +31,16 @@ class WeightedLosses:
     def needs_identity(self) -> bool:
         """Whether any loss here reads the translated target chunks."""
         return any(getattr(entry.loss, "needs_identity", False) for entry in self.losses.values())
+
+    @property
+    def needs_real_gradient(self) -> bool:
+        """Whether any loss here reads the logits' gradient with respect to the real windows."""
+        return any(getattr(entry.loss, "needs_real_gradient", False) for entry in self.losses.values())
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """The losses that keep state, by name."""
+        return {name: entry.loss for name, entry in self.losses.items() if isinstance(entry.loss, nn.Module)}
 
     def __call__(self, outputs: GeneratorStep | DiscriminatorStep) -> tuple[Tensor, dict[str, Tensor]]:
         values: dict[str, Tensor] = {}

@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from melgan_vc.errors import UserError
 
@@ -29,3 +29,40 @@ class MovingAverage(nn.Module):
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - self.decay)
         for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
             mine.copy_(theirs)
+
+
+class RampedAverage(MovingAverage):
+    """A moving average whose memory grows from nothing, so that the first weights are soon forgotten.
+
+    After StyleGAN2-ADA (arXiv:2006.06676, the authors' code): the half-life is at most a share of the updates so far.
+
+    Args:
+        network, decay: as above; the decay that is reached in the end.
+        rampup: the share, above 0 and up to 1.
+    """
+
+    def __init__(self, network: nn.Module, decay: float, rampup: float) -> None:
+        if not isinstance(rampup, int | float) or not 0 < rampup <= 1:
+            raise UserError(f"optim.ema_rampup is {rampup!r}: give a number above 0 and up to 1, or null for none")
+        super().__init__(network, decay)
+        self.final_decay = decay
+        self.rampup = rampup
+        self.updates = 0  # a plain number: a buffer would make every update wait for the GPU
+
+    def update(self, network: nn.Module) -> None:
+        self.decay = min(self.final_decay, 0.5 ** (1 / (self.rampup * self.updates))) if self.updates else 0.0
+        super().update(network)
+        self.updates += 1
+
+    def get_extra_state(self) -> Tensor:
+        return torch.tensor(self.updates)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        self.updates = int(state)
+
+
+def moving_average(network: nn.Module, decay: float | None, rampup: float | None) -> MovingAverage | None:
+    """The average that the settings ask for, if any."""
+    if decay is None:
+        return None
+    return MovingAverage(network, decay) if rampup is None else RampedAverage(network, decay, rampup)

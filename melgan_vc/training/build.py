@@ -1,5 +1,6 @@
 """The objects of a config."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -52,7 +53,7 @@ def build(cfg: DictConfig) -> tuple[MelganVC, ChunkDataModule]:
     with configured("losses"):
         losses = build_losses(cfg.losses)
     with configured("optim"):
-        module = MelganVC(networks, losses, OptimSettings(**instantiate(cfg.optim)), chunk)
+        module = MelganVC(networks, losses, OptimSettings(**instantiate(cfg.optim, _convert_="all")), chunk)
         module.configure_optimizers()  # now, so that a bad rate is known before any work
     with configured("networks.generator"):
         snapshot(module, audio)  # now, so that a generator that no bundle can hold is known before any work
@@ -98,8 +99,8 @@ def build_losses(losses: DictConfig) -> dict[str, WeightedLosses]:
         if arguments is None:
             continue
         weight = arguments.pop("weight", None)
-        if not isinstance(weight, int | float):
-            raise UserError(f"losses.{name}.weight is {weight!r}: give a number")
+        if not isinstance(weight, int | float) or not 0 <= weight < math.inf:
+            raise UserError(f"losses.{name}.weight is {weight!r}: give a number, 0 or above")
         entries[name] = Weighted(instantiate(arguments), float(weight))
     return grouped(entries)
 

@@ -17,10 +17,14 @@ from melgan_vc.errors import UserError
 from melgan_vc.losses.outputs import DiscriminatorStep, GeneratorStep
 from melgan_vc.losses.weighted import WeightedLosses
 from melgan_vc.spec import ChunkSpec
-from melgan_vc.training.average import MovingAverage
+from melgan_vc.training.average import moving_average
+from melgan_vc.training.gradients import check_clip, clip_gradients, gradient_scale
+from melgan_vc.training.optimizers import restore_settings, set_rates
 from melgan_vc.training.randomness import random_state, restore_random_state
+from melgan_vc.training.schedules import Schedule, check_schedule
 
 GROUPS = ("generator", "discriminator")  # of losses, in the order of the optimizers
+NETWORKS = {"generator": ("generator", "siamese"), "discriminator": ("discriminator",)}  # that a group trains
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
@@ -49,6 +53,10 @@ class OptimSettings:
         batch_norm: "joint", all chunks of a step in one call, or "per_chunk", each position in a window as its own
             batch with its own batch-norm statistics (the authors' notebook, slower).
         log_every: batches between two logged points.
+        clip: largest norm of each network's gradient; None, or no entry, sets no limit.
+        schedule: the factor of both learning rates at a batch number; None stands for 1.
+        augment: what windows (B, M, S·W) go through before the discriminator.
+        ema_rampup: the average's half-life is at most this share of its updates so far; None sets no limit.
     """
 
     generator: MakeOptimizer
@@ -57,6 +65,10 @@ class OptimSettings:
     ema_decay: float | None = 0.999
     batch_norm: str = "joint"
     log_every: int = 50
+    clip: Mapping[str, float | None] = field(default_factory=dict)
+    schedule: Schedule | None = None
+    augment: Callable[[Tensor], Tensor] | None = None
+    ema_rampup: float | None = None
 
     def __post_init__(self) -> None:
         if self.batch_norm not in ("joint", "per_chunk"):
@@ -64,6 +76,13 @@ class OptimSettings:
         for name in ("generator_every", "log_every"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise UserError(f"optim.{name} is {getattr(self, name)}: give a whole number above 0")
+        check_clip(self.clip)
+        if self.schedule is not None:
+            check_schedule(self.schedule)
+        if self.augment is not None and not callable(self.augment):
+            raise UserError(f"optim.augment is {self.augment!r}: give an entry as in conf/stability, or null")
+        if self.ema_rampup is not None and self.ema_decay is None:
+            raise UserError("optim.ema_rampup is set, but optim.ema_decay is null: give both, or ema_rampup=null")
 
 
 class MelganVC(L.LightningModule):
@@ -72,6 +91,7 @@ class MelganVC(L.LightningModule):
     Attributes:
         batch_count: training batches so far. Lightning's global_step counts the steps of both optimizers instead.
         bad_batches: batches in a row whose losses or gradients were not finite.
+        rate_factor: multiplies the learning rates of config and schedule from the next batch on.
         latest: the last value of everything that is logged, by "group/name".
         held_out: the measures of the last validation.
         failure: why a guard ended the training, or None.
@@ -86,15 +106,18 @@ class MelganVC(L.LightningModule):
         self.generator = networks.generator
         self.siamese = networks.siamese
         self.discriminator = networks.discriminator
-        self.average = MovingAverage(networks.generator, optim.ema_decay) if optim.ema_decay is not None else None
+        self.average = moving_average(networks.generator, optim.ema_decay, optim.ema_rampup)
         self.losses = losses
+        self.losses_with_state = nn.ModuleDict(
+            {name: loss for group in losses.values() for name, loss in group.modules.items()}
+        )
         self.optim = optim
         self.chunk = chunk
         self.latest: dict[str, Tensor | float] = {}
         self.batch_count = 0
         self.bad_batches = 0
-        self.generator_arguments = networks.generator_arguments
         self.rate_factor = 1.0
+        self.generator_arguments = networks.generator_arguments
         self.held_out: dict[str, float] = {}
         self.failure: str | None = None
         self.about: dict[str, Any] = {}
@@ -107,6 +130,7 @@ class MelganVC(L.LightningModule):
         return self.generator if self.average is None else self.average.network
 
     def on_train_start(self) -> None:
+        restore_settings(self.trainer.optimizers)
         self.logged_at = (self.batch_count, time.monotonic())
         # Lightning's own x-axis, for callbacks that log by themselves.
         self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.batch_count
@@ -117,6 +141,7 @@ class MelganVC(L.LightningModule):
             self.resumed_random_state = None
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
+        self.schedule_rates()
         updates_generator = self.batch_count % self.optim.generator_every == 0
 
         # 1. Cut the windows into chunks and translate each chunk on its own.
@@ -131,7 +156,7 @@ class MelganVC(L.LightningModule):
 
             # 3. Generator and siamese network learn to please the discriminator and to keep the content.
             with frozen(self.discriminator):
-                fake_logits = self.discriminator(join(translated))
+                fake_logits = self.judge(join(translated))
             outputs = GeneratorStep(
                 source, translated, target, target_out, source_vectors, translated_vectors, fake_logits
             )
@@ -140,9 +165,9 @@ class MelganVC(L.LightningModule):
                 self.average.update(self.generator)
 
         # 4. The discriminator learns to tell windows of the target domain from joined translated chunks.
-        both = torch.cat([batch.target, join(translated.detach())])
-        real_logits, fake_logits = self.discriminator(both).chunk(2)
-        self.update("discriminator", DiscriminatorStep(real_logits, fake_logits))
+        real = batch.target.detach().requires_grad_(self.losses["discriminator"].needs_real_gradient)
+        real_logits, fake_logits = self.judge(torch.cat([real, join(translated.detach())])).chunk(2)
+        self.update("discriminator", DiscriminatorStep(real_logits, fake_logits, real))
 
         self.batch_count += 1
         if self.batch_count % self.optim.log_every == 0:
@@ -161,6 +186,10 @@ class MelganVC(L.LightningModule):
         vectors = torch.stack(self.call(self.siamese, chunks))
         return vectors[2:], vectors[:2]
 
+    def judge(self, windows: Tensor) -> Tensor:
+        """The discriminator's logits (B,) for windows (B, M, S·W), real or translated: augmented alike, if at all."""
+        return self.discriminator(windows if self.optim.augment is None else self.optim.augment(windows))
+
     def call(self, network: nn.Module, batches: list[Tensor]) -> list[Tensor]:
         """A network on several batches (B, M, W): in one call, or one by one for batch-norm statistics of each."""
         if self.optim.batch_norm == "per_chunk":
@@ -177,10 +206,17 @@ class MelganVC(L.LightningModule):
         self.manual_backward(total)
         optimizer.step()
 
-    @property
-    def is_logged(self) -> bool:
-        """Whether the batch in work ends with a logged point."""
-        return (self.batch_count + 1) % self.optim.log_every == 0
+    def schedule_rates(self) -> None:
+        """The learning rates of this batch: the config's, times the schedule, times ``rate_factor``."""
+        scheduled = 1.0 if self.optim.schedule is None else self.optim.schedule(self.batch_count)
+        set_rates(self.trainer.optimizers, scheduled * self.rate_factor)
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        trained = NETWORKS[GROUPS[self.trainer.optimizers.index(optimizer)]]
+        for name in trained:
+            norm = self.optim.clip.get(name)
+            if norm is not None:
+                clip_gradients(getattr(self, name), norm, gradient_scale(self.trainer, optimizer))
 
     def log_latest(self) -> None:
         """The latest values and the speed to every logger, against the batch count.
@@ -210,6 +246,7 @@ class MelganVC(L.LightningModule):
         checkpoint["epoch"], checkpoint["global_step"] = 0, self.batch_count
         checkpoint["batch_count"] = self.batch_count
         checkpoint["bad_batches"] = self.bad_batches
+        checkpoint["rate_factor"] = self.rate_factor
         checkpoint["latest"] = {name: float(value) for name, value in self.latest.items()}
         checkpoint["held_out"] = self.held_out
         checkpoint["about"] = self.about
@@ -219,6 +256,7 @@ class MelganVC(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.batch_count = checkpoint["batch_count"]
         self.bad_batches = checkpoint["bad_batches"]
+        self.rate_factor = checkpoint["rate_factor"]
         self.latest = dict(checkpoint["latest"])
         self.held_out = dict(checkpoint["held_out"])
         self.resumed_random_state = checkpoint["random"]

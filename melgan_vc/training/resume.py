@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, is_tensor
 
 from melgan_vc.errors import UserError
 from melgan_vc.training.checkpoint_files import FOLDER, candidates, newest_readable
+from melgan_vc.training.checkpoint_io import read
 
 log = logging.getLogger(__name__)
 CONFIG = "config.yaml"
@@ -124,6 +126,22 @@ def check_meaning(point: ResumePoint, about: Mapping[str, Any], allowed: Sequenc
                 f"{point.path}: was trained with other {name}: {'; '.join(changes)}; give it the same, or start a new "
                 f"run, or say allow_changes=[{name}] if this is meant"
             )
+
+
+def check_weights(point: ResumePoint, weights: Mapping[str, Tensor]) -> None:
+    """Refuse a checkpoint whose weights do not fit the networks: all are loaded, or none.
+
+    Args:
+        weights: of the module that is to be trained.
+    """
+    theirs = {name: tuple(value.shape) for name, value in read(point.path)["state_dict"].items() if is_tensor(value)}
+    ours = {name: tuple(value.shape) for name, value in weights.items() if is_tensor(value)}
+    differing = differences(theirs, ours)
+    if differing:
+        raise UserError(
+            f"{point.path}: the weights do not fit this config ({len(differing)} of them, first {differing[0]}); give "
+            "it the networks, optim.ema_decay and stability that it was trained with"
+        )
 
 
 def changes_since(run_dir: Path, cfg: DictConfig) -> list[str]:

@@ -25,6 +25,7 @@ from melgan_vc.training.resume import (
     CONFIG,
     ResumePoint,
     check_meaning,
+    check_weights,
     report_changes,
     resume_point,
     same_training,
@@ -60,6 +61,7 @@ def train(cfg: DictConfig, overrides: Sequence[str] = (), groups: Sequence[str] 
         module.about = about(cfg, data)
         if point is not None:
             check_meaning(point, module.about, cfg.allow_changes)
+            check_weights(point, module.state_dict())
             report_changes(run_dir, cfg)
             clean(run_dir / FOLDER)
         if point is not None and point.batch_count >= cfg.trainer.max_batches:

@@ -3,8 +3,8 @@
 import lightning as L
 from torch.optim import Optimizer
 
-from melgan_vc.training.gradients import total_norm
-from melgan_vc.training.module import GROUPS, MelganVC
+from melgan_vc.training.gradients import gradient_scale, total_norm
+from melgan_vc.training.module import GROUPS, NETWORKS, MelganVC
 
 
 class Health(L.Callback):
@@ -15,6 +15,7 @@ class Health(L.Callback):
         group = GROUPS[trainer.optimizers.index(optimizer)]
         if left >= (module.optim.generator_every if group == "generator" else 1):
             return
-        for name in ("generator", "siamese") if group == "generator" else ("discriminator",):
-            module.latest[f"gradient_norm/{name}"] = total_norm(getattr(module, name).parameters())
+        scale = gradient_scale(trainer, optimizer)
+        for name in NETWORKS[group]:
+            module.latest[f"gradient_norm/{name}"] = total_norm(getattr(module, name).parameters()) / scale
         module.latest[f"rate/{group}"] = optimizer.param_groups[0]["lr"]
