@@ -181,8 +181,8 @@ def locked(path: Path) -> Iterator[None]:
     """Hold a lock that the kernel frees when this process ends, however it does."""
     with path.open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, not also held by loader workers
+        except (BlockingIOError, PermissionError) as error:
             raise UserError(
                 f"{path.parent}: another process trains in it; wait for it, stop it, or give another run_dir"
             ) from error

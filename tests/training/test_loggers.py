@@ -118,9 +118,14 @@ def test_wandb_without_a_key_writes_offline_what_was_logged(two_domains, tmp_pat
 
     tables = [json.loads(table.read_text()) for table in folder.glob("wandb/offline-*/files/media/table/**/*.json")]
     assert sorted(table["data"][0][0] for table in tables) == [4, 8, 12]
-    kinds = [entry["_type"] for entry in tables[0]["data"][0][2:]]
-    assert kinds == ["audio-file"] * 3 + ["image-file"] * 3
     assert tables[0]["columns"][2:5] == ["source", "converted", "target"]
+    assert tables[0]["data"][0][2:] == ["Audio"] * 3 + ["Image"] * 3
+    for kind in ("source", "converted", "target"):
+        assert wandb_rows(folder, f"held_out/01/{kind}/_type") == [[4, 8, 12]]
+        assert wandb_rows(folder, f"held_out/01/{kind}_mel/_type") == [[4, 8, 12]]
+        (media,) = folder.glob("wandb/offline-*/files/media")
+        assert len(list(media.glob(f"audio/held_out/01/{kind}_*.wav"))) == 3
+        assert len(list(media.glob(f"images/held_out/01/{kind}_mel_*.png"))) == 3
 
 
 def test_wandb_parts_of_a_resumed_training_join(two_domains, tmp_path, no_key):

@@ -92,13 +92,13 @@ class WandbLog(RunLogger, WandbLogger):
         if not self.is_new(TABLE, batch):
             return
         table = wandb.Table(columns=["batch", "clip", *KINDS, *(f"{kind}_mel" for kind in KINDS)])
+        row: dict[str, Any] = {TABLE: table, wandb_file.STEP: batch}
         for name in sorted({path.name.partition("_")[0] for path in folder.glob("*_*.wav")}):
-            sounds = [folder / f"{name}_{kind}.wav" for kind in KINDS]
-            pictures = [folder / f"{name}_{kind}.png" for kind in KINDS]
-            media: list[Any] = [wandb.Audio(str(path)) if path.is_file() else None for path in sounds]
-            media += [wandb.Image(str(path)) if path.is_file() else None for path in pictures]
-            table.add_data(batch, name, *media)
-        self.experiment.log({TABLE: table, wandb_file.STEP: batch})
+            media = {path.stem: wandb.Audio(str(path)) for path in folder.glob(f"{name}_*.wav")}
+            media |= {f"{path.stem}_mel": wandb.Image(str(path)) for path in folder.glob(f"{name}_*.png")}
+            table.add_data(batch, name, *(media.get(f"{name}_{column}") for column in table.columns[2:]))
+            row |= {f"held_out/{key.replace('_', '/', 1)}": value for key, value in media.items()}  # with a slider
+        self.experiment.log(row)
 
     def publish(self, bundle: Path, measures: Mapping[str, float]) -> None:
         artifact = wandb.Artifact(f"{self.experiment.id}-{bundle.stem}", type="model", metadata=dict(measures))
@@ -107,3 +107,5 @@ class WandbLog(RunLogger, WandbLogger):
 
     def close(self, failed: bool) -> None:
         wandb.finish(exit_code=int(failed))  # or the next job of a sweep would go on with this run
+        if self._offline:
+            wandb.teardown()  # waits for wandb's own process, which writes the end of the file after finish returns
