@@ -4,6 +4,7 @@ import csv
 import math
 
 import pytest
+from hydra.utils import instantiate
 
 from melgan_vc.cli import CONF
 from melgan_vc.errors import UserError
@@ -23,7 +24,7 @@ def settings(tmp_path, two_domains, *more):
         f"run_dir='{tmp_path / 'run'}'",
         "trainer.max_batches=2",
         "optim.log_every=1",
-        "callbacks.samples=null",
+        "callbacks.validation=null",
         "logger=csv",
         *more,
     )
@@ -72,7 +73,7 @@ def test_levers_combine_under_bfloat16(two_domains, tmp_path):
 
 def test_a_warmup_and_a_decay_multiply():
     optim = composed("stability=[warmup,cosine]", "trainer.max_batches=1000").optim
-    schedule = run.instantiate(optim.schedule)
+    schedule = instantiate(optim.schedule)
     assert schedule(0) == pytest.approx(1 / 500)
     assert schedule(500) == pytest.approx(0.5)
     assert schedule(1000) == pytest.approx(0)

@@ -20,7 +20,8 @@ from melgan_vc.losses.weighted import Weighted, WeightedLosses, grouped
 from melgan_vc.spec import AudioSpec, ChunkSpec
 from melgan_vc.training.callbacks.time_limit import TimeLimit
 from melgan_vc.training.checkpoint_io import DurableCheckpointIO
-from melgan_vc.training.module import MelganVC, Networks, OptimSettings
+from melgan_vc.training.module import MelganVC
+from melgan_vc.training.settings import Networks, OptimSettings
 from melgan_vc.training.snapshot import snapshot
 from melgan_vc.training.stop import Stop
 

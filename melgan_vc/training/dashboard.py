@@ -22,18 +22,23 @@ class Section:
         columns: panels side by side.
         plots: what is logged as a number, and the label of its axis.
         tables: what is logged as a table; the last one of each run is shown.
+        media: sounds or pictures to leaf through from validation to validation, by the title of their panel.
     """
 
     title: str
     columns: int = 3
     plots: Mapping[str, str] = field(default_factory=dict)
     tables: Sequence[str] = ()
+    media: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.columns, int) or self.columns < 1:
             raise UserError(f"section {self.title}: columns is {self.columns!r}; give a whole number from 1")
-        if not isinstance(self.plots, Mapping) or not isinstance(self.tables, list | tuple):
-            raise UserError(f"section {self.title}: give plots as {{NAME: LABEL}} and tables as [NAME]")
+        mappings = isinstance(self.plots, Mapping) and isinstance(self.media, Mapping)
+        if not mappings or not isinstance(self.tables, list | tuple):
+            raise UserError(
+                f"section {self.title}: give plots as {{NAME: LABEL}}, tables as [NAME] and media as {{TITLE: [NAME]}}"
+            )
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,8 @@ def summary(panel: Any) -> str:
     """A panel in one line."""
     if hasattr(panel, "table_name"):
         return f"{panel.table_name:32} table"
+    if hasattr(panel, "media_keys"):
+        return f"{panel.title:32} {', '.join(panel.media_keys)}"
     return f"{panel.y[0]:32} {panel.title_y}, by {panel.title_x}"
 
 
@@ -108,7 +115,9 @@ def build(view: View) -> Any:
             shown = [
                 panels.LinePlot(x=view.x_axis, y=[key], title_x=view.x_title, title_y=label)
                 for key, label in section.plots.items()
-            ] + [panels.WeavePanelSummaryTable(table_name=key) for key in section.tables]
+            ]
+            shown += [panels.WeavePanelSummaryTable(table_name=key) for key in section.tables]
+            shown += [panels.MediaBrowser(title, media_keys=list(keys)) for title, keys in section.media.items()]
             rows = max(1, ceil(len(shown) / section.columns))  # more than these are behind a page turn
             layout = workspaces.SectionLayoutSettings(columns=section.columns, rows=rows)
             sections.append(workspaces.Section(section.title, shown, is_open=True, layout_settings=layout))

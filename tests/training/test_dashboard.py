@@ -51,7 +51,9 @@ def test_the_view_comes_back_from_its_json_without_key_or_network(no_network):
         plots = [panel for panel in section.panels if hasattr(panel, "y")]
         assert {panel.y[0].name: panel.title_y for panel in plots} == wanted.plots
         assert {(panel.x.name, panel.title_x) for panel in plots} <= {("trainer/global_step", "batch")}
-        assert [panel.table_name for panel in section.panels if panel not in plots] == list(wanted.tables)
+        assert [panel.table_name for panel in section.panels if hasattr(panel, "table_name")] == list(wanted.tables)
+        media = {panel.title: panel.media_keys for panel in section.panels if hasattr(panel, "media_keys")}
+        assert media == wanted.media
         assert section.is_open
         assert section.layout_settings.rows * section.layout_settings.columns >= len(section.panels)
 

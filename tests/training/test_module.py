@@ -17,7 +17,8 @@ from melgan_vc.networks.generator import UNetGenerator
 from melgan_vc.networks.notebook import load_notebook
 from melgan_vc.networks.siamese import Siamese
 from melgan_vc.spec import ChunkSpec
-from melgan_vc.training.module import MelganVC, Networks, OptimSettings
+from melgan_vc.training.module import MelganVC
+from melgan_vc.training.settings import Networks, OptimSettings
 from tests.conftest import GOLDEN
 
 CHUNK = ChunkSpec(8, 3)

@@ -12,29 +12,33 @@ ACTIONS = ("warn", "stop")
 
 
 class Guard(L.Callback):
-    """Args:
-    action: "warn" says it once in a row of findings; "stop" also ends the training when it is found ``patience``
-        times in a row, with a checkpoint and a bundle.
-    patience: findings in a row.
+    """Counts findings in a row.
+
+    Args:
+        action: "warn" says what was found, once in a row; "stop" later also ends the training, with a checkpoint and
+            a bundle.
+        warn_after, stop_after: findings in a row.
     """
 
     name: str  # of its config file
 
-    def __init__(self, action: str = "warn", patience: int = 3) -> None:
+    def __init__(self, action: str = "warn", warn_after: int = 1, stop_after: int = 3) -> None:
         if action not in ACTIONS:
             raise UserError(f"callbacks.{self.name}.action is {action!r}: give one of {', '.join(ACTIONS)}")
-        if not isinstance(patience, int) or patience < 1:
-            raise UserError(f"callbacks.{self.name}.patience is {patience!r}: give a whole number above 0")
+        for setting, value in (("warn_after", warn_after), ("stop_after", stop_after)):
+            if not isinstance(value, int) or value < 1:
+                raise UserError(f"callbacks.{self.name}.{setting} is {value!r}: give a whole number above 0")
         self.action = action
-        self.patience = patience
+        self.warn_after = warn_after
+        self.stop_after = stop_after
         self.in_a_row = 0
 
     def found(self, trainer: L.Trainer, module: MelganVC, finding: str, remedy: str) -> None:
         """Something is wrong at this look."""
         self.in_a_row += 1
-        if self.in_a_row == 1:
+        if self.in_a_row == self.warn_after:
             log.warning("warning: batch %d: %s. %s", module.batch_count, finding, remedy)
-        if self.action == "stop" and self.in_a_row >= self.patience:
+        if self.action == "stop" and self.in_a_row >= self.stop_after:
             module.failure = f"stopped at batch {module.batch_count} by callbacks.{self.name}: {finding}. {remedy}"
             trainer.should_stop = True
 

@@ -42,7 +42,7 @@ class Collapse(HeldOutGuard):
 
     name, measure = "collapse", "spread"
 
-    def __init__(self, limit: float = 0.2, **settings: Any) -> None:
+    def __init__(self, limit: float = 0.1, **settings: Any) -> None:
         super().__init__(limit, **settings)
 
     def words(self, value: float) -> tuple[str, str]:
@@ -76,14 +76,16 @@ class Identity(HeldOutGuard):
 class Silence(HeldOutGuard):
     """Silence that turns into voice.
 
+    A young generator does so too, so the guard waits for several findings.
+
     Args:
         limit: of the measure ``silence_level``, in dB.
     """
 
     name, measure = "silence", "silence_level"
 
-    def __init__(self, limit: float = -15.0, **settings: Any) -> None:
-        super().__init__(limit, **settings)
+    def __init__(self, limit: float = -15.0, warn_after: int = 3, **settings: Any) -> None:
+        super().__init__(limit, warn_after=warn_after, **settings)
 
     def is_wrong(self, value: float) -> bool:
         return value > self.limit

@@ -94,7 +94,7 @@ class WandbLog(RunLogger, WandbLogger):
         table = wandb.Table(columns=["batch", "clip", *KINDS, *(f"{kind}_mel" for kind in KINDS)])
         row: dict[str, Any] = {TABLE: table, wandb_file.STEP: batch}
         for name in sorted({path.name.partition("_")[0] for path in folder.glob("*_*.wav")}):
-            media = {path.stem: wandb.Audio(str(path)) for path in folder.glob(f"{name}_*.wav")}
+            media: dict[str, Any] = {path.stem: wandb.Audio(str(path)) for path in folder.glob(f"{name}_*.wav")}
             media |= {f"{path.stem}_mel": wandb.Image(str(path)) for path in folder.glob(f"{name}_*.png")}
             table.add_data(batch, name, *(media.get(f"{name}_{column}") for column in table.columns[2:]))
             row |= {f"held_out/{key.replace('_', '/', 1)}": value for key, value in media.items()}  # with a slider
