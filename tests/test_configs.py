@@ -36,6 +36,15 @@ def test_experiment_trains_two_batches_to_a_bundle(experiment, two_domains, tmp_
     assert cfg.name == experiment
 
 
+def test_an_experiment_trains_without_the_callbacks_that_it_tunes(two_domains, tmp_path):
+    data = [f"data.source='{two_domains[0]}'", f"data.target='{two_domains[1]}'", f"data.store='{tmp_path / 'mels'}'"]
+    where = ["callbacks=none", "checkpoint=none", f"run_dir='{tmp_path / 'run'}'", "trainer.max_batches=2"]
+    folder = run.train(composed("experiment=quickstart", *TINY, *data, *where))
+    assert (folder / "bundle.safetensors").is_file()
+    assert not (folder / "checkpoints").exists()
+    assert not (folder / "samples").exists()
+
+
 def test_experiments_are_what_they_say():
     voice, article, genre, quick = (
         composed(f"experiment={name}") for name in ("voice_a2b", "voice_a2b_article", "genre_a2b", "quickstart")

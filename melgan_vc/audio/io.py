@@ -1,7 +1,9 @@
 """Recordings in, recordings out: any rate and channel count that libsndfile reads."""
 
+import errno
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -184,6 +186,8 @@ def write(path: Path, waveform: np.ndarray, sample_rate: int, subtype: str = "PC
             for start in range(0, samples, BLOCK):
                 file.write((waveform[:, start : start + BLOCK] * gain).T)
     except soundfile.LibsndfileError as error:
+        if shutil.disk_usage(path.parent).free < waveform.nbytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         what = f"{channels} channels at {sample_rate} Hz"
         raise UserError(f"{path}: {format_name} cannot hold {what}; write a .wav instead") from error
     return gain

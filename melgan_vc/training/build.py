@@ -153,7 +153,7 @@ def fast_at_bfloat16(accelerator: str) -> bool:
 
 
 def made(group: Mapping[str, Any] | None) -> Iterator[Any]:
-    """The objects of a config group, those set to null left out."""
+    """The objects of a config group, without those set to null, or only tuned by an experiment but not chosen."""
     for entry in (group or {}).values():
-        if entry is not None:
+        if entry is not None and "_target_" in entry:
             yield instantiate(entry)

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -195,6 +196,9 @@ def locked(path: Path) -> Iterator[None]:
 @contextmanager
 def full_disk_explained(run_dir: Path) -> Iterator[None]:
     """A full disk as one line that says what is safe."""
+    before = threading.excepthook
+    # TensorBoard's thread meets it too; that reaches us at the next thing that is logged.
+    threading.excepthook = lambda error: None if is_full(error.exc_value) else before(error)
     try:
         yield
     except Exception as error:
@@ -205,9 +209,11 @@ def full_disk_explained(run_dir: Path) -> Iterator[None]:
         raise UserError(
             f"{run_dir}: the disk is full; {safe}; free some space, then go on with resume={run_dir}"
         ) from error
+    finally:
+        threading.excepthook = before
 
 
-def is_full(error: BaseException) -> bool:
+def is_full(error: BaseException | None) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 

@@ -57,7 +57,8 @@ def test_a_left_out_batch_leaves_all_weights_and_batch_norms_alone(spoil, two_do
     moved = {
         name
         for name, value in after["state_dict"].items()
-        if not torch.equal(value, before["state_dict"][name]) and not name.endswith("num_batches_tracked")
+        if not torch.equal(value, before["state_dict"][name])
+        and not name.endswith(("num_batches_tracked", "._u", "._v"))  # which see no data
     }
     assert moved == set()
     assert after["optimizer_states"][1]["state"][0]["step"] == before["optimizer_states"][1]["state"][0]["step"]

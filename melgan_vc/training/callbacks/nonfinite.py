@@ -1,6 +1,7 @@
 """Survive losses and gradients that are NaN or infinite."""
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from torch.optim import Optimizer
 
 from melgan_vc.errors import UserError
 from melgan_vc.training.checkpoint_files import FOLDER, candidates, newest_readable
-from melgan_vc.training.gradients import total_norm
 from melgan_vc.training.module import GROUPS, MelganVC
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,9 @@ class NonFinite(L.Callback):
         self.kept: list[Tensor] = []
 
     def on_train_start(self, trainer: L.Trainer, module: MelganVC) -> None:  # type: ignore[override]
-        self.buffers = [buffer for buffer in module.buffers() if buffer.is_floating_point()]
+        # Batch norms, of networks and average, see the data; spectral norms see the weights alone.
+        found = ((name, value) for name, value in module.named_buffers() if value.is_floating_point())
+        self.buffers = [value for name, value in found if ".parametrizations." not in name]
         self.kept = [buffer.clone() for buffer in self.buffers]
 
     def on_train_batch_start(self, *_: Any) -> None:
@@ -53,11 +55,11 @@ class NonFinite(L.Callback):
 
     def on_before_optimizer_step(self, trainer: L.Trainer, module: MelganVC, optimizer: Optimizer) -> None:  # type: ignore[override]
         group = GROUPS[trainer.optimizers.index(optimizer)]
-        loss = torch.as_tensor(module.latest[f"{group}/total"])
-        norm = total_norm(parameter for entry in optimizer.param_groups for parameter in entry["params"])
-        if bool(torch.isfinite(loss + norm)):
+        loss = module.latest[f"{group}/total"]
+        gradients = [p.grad for entry in optimizer.param_groups for p in entry["params"] if p.grad is not None]
+        if math.isfinite(loss + torch.stack(torch._foreach_norm(gradients)).sum()):  # one look at all that is there
             return
-        good_loss = bool(torch.isfinite(loss))
+        good_loss = math.isfinite(loss)
         if getattr(trainer.precision_plugin, "scaler", None) is None:
             optimizer.zero_grad()  # and so the step does nothing
         elif good_loss:

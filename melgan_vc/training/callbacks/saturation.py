@@ -3,6 +3,7 @@
 from typing import Any
 
 import lightning as L
+import torch
 from torch import Tensor
 
 from melgan_vc.errors import UserError
@@ -30,15 +31,17 @@ class Saturation(Guard):
             raise UserError(f"callbacks.saturation.window is {window!r}: give a whole number above 0")
         self.window = window
         self.low, self.high = low, high
-        self.average: Tensor | float = 1.0  # of an untrained discriminator
+        self.average = torch.tensor(1.0)  # of an untrained discriminator
         self.batches = 0
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
-        losses = [module.latest[name] for name in HALVES if name in module.latest]
-        if len(losses) < len(HALVES) or module.bad_batches:
-            return
+        real, fake = (module.latest.get(name) for name in HALVES)
+        if not (isinstance(real, Tensor) and isinstance(fake, Tensor)) or module.bad_batches:
+            return  # without a hinge loss there is nothing to judge by
         self.batches += 1
-        self.average = self.average + (sum(losses) / 2 - self.average) / self.window  # a tensor: no wait for a GPU
+        if self.average.device != real.device:
+            self.average = self.average.to(real.device)
+        self.average.lerp_((real + fake).float() / 2, 1 / self.window)  # a tensor: no wait for a GPU
         if self.batches % LOOK_EVERY == 0 and self.batches > LOOK_EVERY:
             self.judge(trainer, module, float(self.average))
 
@@ -65,4 +68,4 @@ class Saturation(Guard):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
-        self.average, self.batches = state["average"], state["batches"]
+        self.average, self.batches = torch.tensor(state["average"]), state["batches"]
