@@ -1,11 +1,31 @@
 """What a validation found, and who wants to know."""
 
+import logging
+import math
 from dataclasses import dataclass
 
 import lightning as L
 import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
+
+from melgan_vc.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+MEASURES = (
+    "mel_distance",
+    "travel",
+    "content_agreement",
+    "spread",
+    "change",
+    "seam_ratio",
+    "silence_level",
+    "f0_ratio",
+    "to_target",
+    "to_source",
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +60,36 @@ class HeldOut:
     measures: dict[str, float]
     clips: tuple[Clip, ...]
     sample_rate: int
+
+
+class Monitor:
+    """One held-out measure, watched for getting better.
+
+    Args:
+        owner: whose settings these are, for errors.
+        measure: its name.
+        mode: "min" if less of it is better, else "max".
+    """
+
+    def __init__(self, owner: str, measure: str, mode: str) -> None:
+        if measure not in MEASURES:
+            raise UserError(f"{owner}.monitor is {measure!r}: give one of {', '.join(MEASURES)}")
+        if mode not in ("min", "max"):
+            raise UserError(f"{owner}.mode is {mode!r}: give min or max")
+        self.owner, self.measure = owner, measure
+        self.sign = 1 if mode == "max" else -1
+        self.told = False
+
+    def score(self, outcome: HeldOut) -> float | None:
+        """The measure, more of it being better; None, with a warning, where it is not measured or not a number."""
+        value = outcome.measures.get(self.measure, math.nan)
+        if math.isfinite(value):
+            return self.sign * value
+        if not self.told:
+            reason = "is not measured" if self.measure not in outcome.measures else "is not a number"
+            log.warning("warning: batch %d: %s %s, so %s does nothing", outcome.batch, self.measure, reason, self.owner)
+        self.told = True
+        return None
 
 
 class HeldOutListener(L.Callback):

@@ -42,6 +42,7 @@ class HeldOutProtocol:
         self.audio, self.chunk = data.audio, data.chunk
         self.front_end = MelTransform(self.audio)
         self.inverter = GriffinLim(self.audio)
+        seconds = max(seconds, self.audio.seconds(self.chunk.window + 1))
         self.mels = {domain: data.held_out(domain, clips, seconds) for domain in ("source", "target")}
         self.listen = listen
         self.voice = voice

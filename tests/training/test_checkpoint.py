@@ -110,7 +110,7 @@ def test_no_room_for_a_checkpoint_is_told_before_training(two_domains, tmp_path,
         ("checkpoint.every_minutes=-1", "checkpoint.every_minutes is -1"),
         ("checkpoint.keep_best=x", "checkpoint.keep_best is 'x'"),
         ("checkpoint.mode=up", "checkpoint.mode is 'up'"),
-        ("checkpoint.monitor=mos", "checkpoint.monitor is 'mos', which is not measured; give one of change, content"),
+        ("checkpoint.monitor=mos", "checkpoint.monitor is 'mos': give one of mel_distance, travel"),
     ],
 )
 def test_impossible_settings_are_refused(wrong, said, two_domains, tmp_path):

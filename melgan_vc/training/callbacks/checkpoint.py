@@ -13,12 +13,12 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
-from melgan_vc.bundle import BEST_NAME
+from melgan_vc.bundle import BEST_NAME, load
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 from melgan_vc.training.callbacks.every import check_every
 from melgan_vc.training.checkpoint_files import FOLDER, LAST, NEXT, PREVIOUS, best_name, best_names
-from melgan_vc.training.held_out import HeldOut, HeldOutListener
+from melgan_vc.training.held_out import HeldOut, HeldOutListener, Monitor
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.snapshot import snapshot
 
@@ -53,13 +53,10 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
             raise UserError(f"checkpoint.every_minutes is {every_minutes!r}: give a number above 0, or null")
         if not isinstance(keep_best, int) or keep_best < 0:
             raise UserError(f"checkpoint.keep_best is {keep_best!r}: give a whole number from 0")
-        if mode not in ("min", "max"):
-            raise UserError(f"checkpoint.mode is {mode!r}: give min or max")
         self.every_seconds = math.inf if every_minutes is None else 60 * every_minutes
         self.keep_best = keep_best
-        self.monitor = monitor
-        self.mode = mode
-        self.best: list[tuple[int, float]] = []  # batch and measure, the best first
+        self.monitor = Monitor("checkpoint", monitor, mode)
+        self.best: list[tuple[int, float]] = []  # batch and score, the best first
         self.ranked = False  # the networks as they are now are among the best
         self.saved_at = -1
         self.written = time.monotonic()
@@ -69,6 +66,7 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         self.written = time.monotonic()
         if trainer.is_global_zero:
             self.check_space(trainer, module)
+            self.forget_later(Path(trainer.default_root_dir) / BEST_NAME, module.batch_count)
 
     def check_space(self, trainer: L.Trainer, module: MelganVC) -> None:
         """Say what the checkpoints will take; refuse a disk without room for one."""
@@ -83,17 +81,17 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         else:
             log.info("%s; %.1f GB are free", need, free / 1e9)
 
+    def forget_later(self, best: Path, batch: int) -> None:
+        """Remove a best bundle from after the batch that the training goes on from: it may not come to be again."""
+        if best.is_file() and load(best).provenance["batches"] > batch:
+            best.unlink()
+
     def on_held_out(self, trainer: L.Trainer, module: MelganVC, outcome: HeldOut) -> None:  # type: ignore[override]
-        if not self.keep_best:
+        score = self.monitor.score(outcome) if self.keep_best else None
+        if score is None:
             return
-        value = outcome.measures.get(self.monitor)
-        if value is None:
-            names = ", ".join(sorted(outcome.measures))
-            raise UserError(f"checkpoint.monitor is {self.monitor!r}, which is not measured; give one of {names}")
-        if not math.isfinite(value):
-            return
-        entries = [*(entry for entry in self.best if entry[0] != outcome.batch), (outcome.batch, value)]
-        entries.sort(key=lambda entry: entry[1], reverse=self.mode == "max")
+        entries = [*(entry for entry in self.best if entry[0] != outcome.batch), (outcome.batch, score)]
+        entries.sort(key=lambda entry: entry[1], reverse=True)
         self.best = entries[: self.keep_best]
         self.ranked = any(batch == outcome.batch for batch, _ in self.best)
         if self.best[0][0] == outcome.batch and trainer.is_global_zero:
@@ -131,10 +129,11 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
                 path.unlink()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": [list(entry) for entry in self.best]}
+        return {"measure": self.monitor.measure, "best": [list(entry) for entry in self.best]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best = [(batch, value) for batch, value in state["best"]][: self.keep_best]
+        if state["measure"] == self.monitor.measure:
+            self.best = [(batch, score) for batch, score in state["best"]][: self.keep_best]
 
 
 def duplicate(path: Path, copy: Path) -> None:

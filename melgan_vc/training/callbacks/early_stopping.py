@@ -7,7 +7,7 @@ from typing import Any
 import lightning as L
 
 from melgan_vc.errors import UserError
-from melgan_vc.training.held_out import HeldOut, HeldOutListener
+from melgan_vc.training.held_out import HeldOut, HeldOutListener, Monitor
 from melgan_vc.training.module import MelganVC
 
 log = logging.getLogger(__name__)
@@ -26,30 +26,27 @@ class EarlyStopping(HeldOutListener):
     def __init__(self, monitor: str = "mel_distance", mode: str = "min", patience: int = 10, gain: float = 0.0) -> None:
         if not isinstance(patience, int) or patience < 1:
             raise UserError(f"callbacks.early_stopping.patience is {patience!r}: give a whole number above 0")
-        if mode not in ("min", "max"):
-            raise UserError(f"callbacks.early_stopping.mode is {mode!r}: give min or max")
-        self.monitor, self.sign, self.patience, self.gain = monitor, 1 if mode == "max" else -1, patience, gain
+        self.monitor = Monitor("callbacks.early_stopping", monitor, mode)
+        self.patience, self.gain = patience, gain
         self.best = -math.inf
         self.without = 0
 
     def on_held_out(self, trainer: L.Trainer, module: MelganVC, outcome: HeldOut) -> None:  # type: ignore[override]
-        value = outcome.measures.get(self.monitor)
-        if value is None:
-            names = ", ".join(sorted(outcome.measures))
-            raise UserError(
-                f"callbacks.early_stopping.monitor is {self.monitor!r}, which is not measured; give one of {names}"
-            )
-        if self.sign * value > self.best + self.gain:
-            self.best, self.without = self.sign * value, 0
+        score = self.monitor.score(outcome)
+        if score is None:
+            return
+        if score > self.best + self.gain:
+            self.best, self.without = score, 0
             return
         self.without += 1
         if self.without >= self.patience:
-            best = self.sign * self.best
-            log.info("no gain in %s over %d validations (best %.3f): ending here", self.monitor, self.without, best)
+            name, best = self.monitor.measure, self.monitor.sign * self.best
+            log.info("no gain in %s over %d validations (best %.3f): ending here", name, self.without, best)
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "without": self.without}
+        return {"measure": self.monitor.measure, "best": self.best, "without": self.without}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.best, self.without = state["best"], state["without"]
+        if state["measure"] == self.monitor.measure:
+            self.best, self.without = state["best"], state["without"]

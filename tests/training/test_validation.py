@@ -1,0 +1,106 @@
+"""What a validation measures, and that the training does not notice it."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from melgan_vc.inference.converter import Converter
+from melgan_vc.losses.travel import travel
+from melgan_vc.training.build import build
+from melgan_vc.training.held_out import MEASURES
+from melgan_vc.training.held_out_protocol import HeldOutProtocol
+from melgan_vc.training.randomness import random_state, restore_random_state, undisturbed
+from melgan_vc.training.snapshot import snapshot
+from tests.test_configs import composed
+from tests.training.test_resume import read, settings, train
+
+
+@pytest.fixture
+def built(two_domains, tmp_path):
+    module, data = build(composed(*settings(two_domains, tmp_path)))
+    data.prepare_data()
+    data.setup()
+    return module.train(), data
+
+
+def test_all_measures_are_there(built):
+    module, data = built
+    outcome = HeldOutProtocol(data, clips=8, seconds=10.0, listen=1, voice=True).measure(module)
+    assert set(outcome.measures) == set(MEASURES)
+    assert {name for name, value in outcome.measures.items() if not np.isfinite(value)} <= {"f0_ratio"}
+    (clip,) = outcome.clips
+    assert clip.mels.keys() == clip.waveforms.keys() == {"source", "converted", "target"}
+    assert outcome.batch == 0
+
+
+def test_conversions_and_travel_are_those_of_the_networks(built):
+    module, data = built
+    protocol = HeldOutProtocol(data, clips=1, seconds=10.0, listen=1, voice=False)
+    found = protocol.measure(module)
+    (source,) = protocol.mels["source"]
+    with torch.no_grad():
+        converted = Converter(snapshot(module, data.audio)).convert(source)
+        # The bundle's spectral norms are settled first, so it is near, not equal.
+        assert (found.clips[0].mels["converted"] - converted).abs().mean() < 0.05
+        module.siamese.eval()
+        windows = [mel[:, : mel.shape[1] // 24 * 24] for mel in (source, found.clips[0].mels["converted"])]
+        vectors = [torch.cat([module.siamese(w[None, :, i : i + 8]) for i in range(0, w.shape[1], 8)]) for w in windows]
+    one, other = ([v[0::3], v[2::3]] for v in vectors)
+    assert found.measures["travel"] == pytest.approx(float(travel(one[0], other[0], one[1], other[1])), abs=1e-5)
+
+
+def test_the_training_does_not_notice(built):
+    module, data = built
+    weights = {name: value.clone() for name, value in module.state_dict().items()}
+    modes = {name: network.training for name, network in module.named_modules()}
+    torch.manual_seed(1)
+    before = random_state()["torch"].clone()
+    HeldOutProtocol(data, clips=8, seconds=10.0, listen=1, voice=True).measure(module)
+    assert torch.equal(random_state()["torch"], before)
+    assert all(torch.equal(value, weights[name]) for name, value in module.state_dict().items())
+    assert {name: network.training for name, network in module.named_modules()} == modes
+
+
+def test_validated_or_not_the_weights_are_the_same(two_domains, tmp_path):
+    more = ["trainer.max_batches=20", "optim.ema_decay=null", "stability=[augment]"]
+    often = train(two_domains, tmp_path / "often", *more, "callbacks.validation.every_batches=3")
+    never = train(two_domains, tmp_path / "never", *more, "callbacks.validation=null")
+    one, other = (read(folder / "checkpoints" / "last.ckpt") for folder in (often, never))
+    assert all(torch.equal(value, other["state_dict"][name]) for name, value in one["state_dict"].items())
+    assert torch.equal(one["random"]["torch"], other["random"]["torch"])
+
+
+def test_random_state_comes_back_in_all_three():
+    def draw():
+        return torch.rand(2).tolist(), random.random(), np.random.rand(2).tolist(), np.random.randn()
+
+    np.random.randn()  # leaves a second number waiting
+    state = random_state()
+    first = draw()
+    restore_random_state(state)
+    assert draw() == first
+    restore_random_state(state)
+    with undisturbed():
+        draw()
+    assert draw() == first
+
+
+def test_clips_are_at_least_a_window(built):
+    module, data = built
+    found = HeldOutProtocol(data, clips=2, seconds=0.01, listen=1, voice=False).measure(module)
+    assert np.isfinite(found.measures["spread"])
+
+
+@pytest.mark.parametrize("share", ["0", "0.3"])
+def test_nothing_held_out_of_a_domain_is_survived(share, two_domains, tmp_path, caplog, monkeypatch):
+    from melgan_vc.data.datamodule import ChunkDataModule
+
+    held_out = ChunkDataModule.held_out
+    of_source = lambda self, domain, *most: held_out(self, domain, *most) if domain == "source" else []  # noqa: E731
+    monkeypatch.setattr(ChunkDataModule, "held_out", of_source)
+    more = ["trainer.max_batches=6", "callbacks.validation.every_batches=2", "callbacks=early_stopping"]
+    folder = train(two_domains, tmp_path, f"data.validation_share={share}", *more)
+    assert read(folder / "checkpoints" / "last.ckpt")["batch_count"] == 6
+    assert caplog.text.count("mel_distance is not measured") == (2 if share != "0" else 0)
