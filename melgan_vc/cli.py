@@ -21,6 +21,7 @@ CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if 
 PATH_KEYS = (
     "data.source", "data.target", "data.store", "source", "target", "run_dir", "bundle", "input", "output", "weights",
 )  # fmt: skip
+QUOTED_KEYS = (*PATH_KEYS, "resume")
 Task = Callable[[DictConfig], None]
 
 
@@ -67,7 +68,7 @@ def quoted(argument: str) -> str:
     key, equals, value = argument.partition("=")
     if (
         not equals
-        or key not in PATH_KEYS
+        or key not in QUOTED_KEYS
         or value in ("null", "???")
         or (value[:1] in ("'", '"') and value[-1] == value[0])
     ):

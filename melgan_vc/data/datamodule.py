@@ -1,6 +1,7 @@
 """Two folders of recordings as one Lightning data module."""
 
 import logging
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,7 @@ class ChunkDataModule(L.LightningDataModule):
             collate_fn=as_it_is,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
+            worker_init_fn=leave_signals_to_the_parent,
         )
 
     @property
@@ -152,6 +154,12 @@ class ChunkDataModule(L.LightningDataModule):
             piece = mels[segment.offset : segment.offset + min(most, segment.frames)]
             found.append(torch.from_numpy(np.array(piece)).float().T.contiguous())
         return found
+
+
+def leave_signals_to_the_parent(worker: int) -> None:
+    """A signal to the whole process group must not kill the loader: the training itself ends between two batches."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def as_it_is(batch: Any) -> Any:

@@ -1,15 +1,19 @@
 """What lies in a run's checkpoint folder, and which of it to go on from."""
 
 import logging
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from melgan_vc.errors import UserError
+from melgan_vc.files import replacing
 from melgan_vc.training.checkpoint_io import read
 
 log = logging.getLogger(__name__)
 FOLDER = "checkpoints"
+ABANDONED = "abandoned"
 NEXT, LAST, PREVIOUS = "next.ckpt", "last.ckpt", "previous.ckpt"  # the newest first
 
 
@@ -46,7 +50,39 @@ def newest_readable(paths: list[Path]) -> tuple[Path, dict[str, Any]]:
     raise UserError("no checkpoint was given")
 
 
-def clean(folder: Path) -> None:
-    """Remove what writes that were cut off left behind."""
-    for path in folder.glob(".*.part"):
-        path.unlink(missing_ok=True)
+def adopt(path: Path, batch: int, folder: Path) -> None:
+    """Make a checkpoint the last one of a run that goes on from it.
+
+    Those of a later batch, or that cannot be read, belong to a future that is given up: they go to ``abandoned/``.
+
+    Args:
+        path: of the checkpoint, in the folder or elsewhere.
+        batch: that it was written after.
+        folder: with the run's checkpoints.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for cut_off in folder.glob(".*.part"):
+        cut_off.unlink(missing_ok=True)
+    if path == folder / NEXT:  # written, but not yet rotated
+        if (folder / LAST).exists():
+            os.replace(folder / LAST, folder / PREVIOUS)
+        os.replace(path, folder / LAST)
+        return
+    newer = {folder / NEXT, folder / LAST} | ({folder / PREVIOUS} if path.name.startswith("best_") else set())
+    newer |= {found for found in best_names(folder) if found.name > best_name(batch)}
+    for found in newer - {path}:
+        if found.exists():
+            (folder / ABANDONED).mkdir(exist_ok=True)
+            os.replace(found, folder / ABANDONED / found.name)
+            log.info("%s is of a later batch or unreadable: moved to %s", found, folder / ABANDONED)
+    if path != folder / LAST:
+        duplicate(path, folder / LAST)
+
+
+def duplicate(path: Path, copy: Path) -> None:
+    """A second name for a file's content; a copy where the file system has no links."""
+    with replacing(copy) as temporary:
+        try:
+            os.link(path, temporary)
+        except OSError:
+            shutil.copyfile(path, temporary)

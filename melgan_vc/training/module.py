@@ -30,10 +30,11 @@ class MelganVC(L.LightningModule):
 
     Attributes:
         batch_count: training batches so far. Lightning's global_step counts the steps of both optimizers instead.
-        bad_batches: batches in a row whose losses or gradients were not finite.
+        bad_batches: updates in a row that were left out, for losses or gradients that were not finite.
+        left_out: whether the last update was.
         rate_factor: multiplies the learning rates of config and schedule from the next batch on.
         latest: the last value of everything that is logged, by "group/name".
-        held_out: the measures of the last validation.
+        held_out: the measures of the last validation, and at which batch that was.
         failure: why a guard ended the training, or None.
         about: what this training is, in plain values: it goes into checkpoints and bundles.
     """
@@ -56,11 +57,13 @@ class MelganVC(L.LightningModule):
         self.latest: dict[str, Tensor | float] = {}
         self.batch_count = 0
         self.bad_batches = 0
+        self.left_out = False
         self.rate_factor = 1.0
         self.generator_arguments = networks.generator_arguments
         self.held_out: dict[str, float] = {}
         self.failure: str | None = None
         self.about: dict[str, Any] = {}
+        self.logger_memories: dict[str, Any] = {}  # of before a resume
         self.resumed_random_state: dict[str, Any] | None = None
         self.logged_at = (0, 0.0)  # batch and clock of the last logged point
 
@@ -101,7 +104,7 @@ class MelganVC(L.LightningModule):
                 source, translated, target, target_out, source_vectors, translated_vectors, fake_logits
             )
             self.update("generator", outputs)
-            if self.average is not None:
+            if self.average is not None and not self.left_out:
                 self.average.update(self.generator)
 
         # 4. The discriminator learns to tell windows of the target domain from joined translated chunks.
@@ -144,6 +147,7 @@ class MelganVC(L.LightningModule):
         optimizer = self.optimizers()[GROUPS.index(group)]  # type: ignore[index]
         optimizer.zero_grad()
         self.manual_backward(total)
+        self.left_out = False
         optimizer.step()
 
     def schedule_rates(self) -> None:
@@ -192,7 +196,8 @@ class MelganVC(L.LightningModule):
         checkpoint["held_out"] = self.held_out
         checkpoint["about"] = self.about
         checkpoint["random"] = random_state()
-        checkpoint["loggers"] = {type(one).__name__: one.memory() for one in self.loggers if hasattr(one, "memory")}
+        memories = {type(one).__name__: one.memory() for one in self.loggers if hasattr(one, "memory")}
+        checkpoint["loggers"] = self.logger_memories | memories
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.batch_count = checkpoint["batch_count"]
@@ -200,6 +205,7 @@ class MelganVC(L.LightningModule):
         self.rate_factor = checkpoint["rate_factor"]
         self.latest = dict(checkpoint["latest"])
         self.held_out = dict(checkpoint["held_out"])
+        self.logger_memories = dict(checkpoint["loggers"])
         self.resumed_random_state = checkpoint["random"]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from torch import Tensor, is_tensor
 
 from melgan_vc.errors import UserError
@@ -15,9 +15,13 @@ from melgan_vc.training.checkpoint_io import read
 
 log = logging.getLogger(__name__)
 CONFIG = "config.yaml"
-OF_THE_START = ("run_dir", "resume", "allow_changes")  # say how to start, not what to train
+AUTO = "auto"
+OF_THE_START = ("resume", "allow_changes")  # say how to start, not what to train
 MEANING = ("audio", "chunk", "networks", "data")  # a change makes it another training
-AROUND_IT = ("trainer.max_", "callbacks.", "checkpoint.", "logger.", "name:")  # no batch depends on these
+AROUND_IT = (  # no batch depends on these; the data's content is checked by itself
+    "trainer.max_", "callbacks.", "checkpoint.", "logger.", "name:", "optim.log_every:",
+    "data.workers:", "data.store:", "data.source:", "data.target:",
+)  # fmt: skip
 ABSENT = "(not set)"
 
 
@@ -49,21 +53,39 @@ def settle(cfg: DictConfig, overrides: Sequence[str] = (), groups: Sequence[str]
     Raises:
         UserError: the path to resume from is none.
     """
+    check_start(cfg)
     settled = cfg.copy()
     keys = [override.partition("=")[0].lstrip("+") for override in overrides]
-    if cfg.resume == "auto" and "${now" in str(OmegaConf.to_container(cfg, resolve=False)["run_dir"]):  # type: ignore[index,call-overload]
+    if cfg.resume == AUTO and "${now" in str(OmegaConf.to_container(cfg, resolve=False)["run_dir"]):  # type: ignore[index,call-overload]
         settled.run_dir = str(newest_run(Path(cfg.run_dir).parent) or cfg.run_dir)
-    elif cfg.resume not in (None, "auto"):
+    elif cfg.resume not in (None, AUTO):
         home = run_dir_of(Path(cfg.resume).expanduser())
         stored = home / CONFIG if home else None
         if stored and stored.is_file() and not any(key in groups or key.startswith("~") for key in keys):
             settled = OmegaConf.merge(cfg, OmegaConf.load(stored))  # type: ignore[assignment]
-            for key in keys:
+            for key in (*keys, *OF_THE_START):
                 OmegaConf.update(settled, key, OmegaConf.select(cfg, key), force_add=True)
         if home and "run_dir" not in keys:
             settled.run_dir = str(home)
     settled.run_dir = str(Path(settled.run_dir).expanduser())
     return settled
+
+
+def check_start(cfg: DictConfig) -> None:
+    """Refuse what does not say how to start."""
+    if cfg.resume is not None and not (isinstance(cfg.resume, str) and cfg.resume):
+        raise UserError(f"resume is {cfg.resume!r}: give auto, a run directory or a checkpoint")
+    allowed = cfg.allow_changes
+    if not isinstance(allowed, ListConfig) or any(name not in MEANING for name in allowed):
+        raise UserError(f"allow_changes is {allowed!r}: give a list of some of {', '.join(MEANING)}, such as [data]")
+
+
+def goes_on(cfg: DictConfig) -> bool:
+    """Whether a settled config goes on with what is in its run directory, not with a copy of another's checkpoint."""
+    if cfg.resume in (None, AUTO):
+        return cfg.resume == AUTO
+    home = run_dir_of(Path(cfg.resume).expanduser())
+    return home is not None and home.resolve() == Path(cfg.run_dir).resolve()
 
 
 def newest_run(folder: Path) -> Path | None:
@@ -85,19 +107,19 @@ def resume_point(resume: str | None, run_dir: Path) -> ResumePoint | None:
     """The checkpoint to go on from; None to start from nothing.
 
     Args:
-        resume: None, "auto" (go on if there is a checkpoint), a run directory or a checkpoint.
-        run_dir: where "auto" looks.
+        resume: None, AUTO (go on if there is a checkpoint), a run directory or a checkpoint.
+        run_dir: where AUTO looks.
 
     Raises:
         UserError: there is no checkpoint that can be read.
     """
     if resume is None:
         return None
-    path = run_dir if resume == "auto" else Path(resume).expanduser()
-    if path.is_dir() or resume == "auto":
+    path = run_dir if resume == AUTO else Path(resume).expanduser()
+    if path.is_dir() or resume == AUTO:
         folder = path if path.name == FOLDER else path / FOLDER
         found = list(candidates(folder))
-        if not found and resume == "auto":
+        if not found and resume == AUTO:
             log.info("nothing to resume in %s: starting from the first batch", run_dir)
             return None
         if not found:
@@ -116,9 +138,6 @@ def check_meaning(point: ResumePoint, about: Mapping[str, Any], allowed: Sequenc
         about: of the training that is about to start.
         allowed: names in ``MEANING`` that may change.
     """
-    unknown = [name for name in allowed if name not in MEANING]
-    if unknown:
-        raise UserError(f"allow_changes names {', '.join(unknown)}; give some of {', '.join(MEANING)}")
     for name in MEANING:
         changes = differences({name: point.about.get(name)}, {name: about[name]})
         if changes and name not in allowed:
@@ -152,7 +171,7 @@ def changes_since(run_dir: Path, cfg: DictConfig) -> list[str]:
     stored.run_dir = cfg.run_dir
     before, now = (OmegaConf.to_container(config, resolve=True) for config in (stored, cfg))
     found = differences(before, now)  # type: ignore[arg-type]
-    return [change for change in found if change.split(":")[0].split(".")[0] not in OF_THE_START]
+    return [change for change in found if not change.startswith(OF_THE_START)]
 
 
 def report_changes(run_dir: Path, cfg: DictConfig) -> None:
@@ -164,7 +183,7 @@ def report_changes(run_dir: Path, cfg: DictConfig) -> None:
 
 def same_training(run_dir: Path, cfg: DictConfig) -> bool:
     """Whether a batch that is trained again is the same as before: no setting has changed that it depends on."""
-    return all(change.startswith(AROUND_IT) for change in changes_since(run_dir, cfg))
+    return goes_on(cfg) and all(change.startswith(AROUND_IT) for change in changes_since(run_dir, cfg))
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

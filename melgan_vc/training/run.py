@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
@@ -18,7 +19,7 @@ from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 from melgan_vc.training.build import about, build, build_trainer
-from melgan_vc.training.checkpoint_files import FOLDER, candidates, clean
+from melgan_vc.training.checkpoint_files import FOLDER, LAST, adopt, candidates
 from melgan_vc.training.checkpoint_io import read
 from melgan_vc.training.loggers.base import RunLogger, Start
 from melgan_vc.training.module import MelganVC
@@ -27,6 +28,7 @@ from melgan_vc.training.resume import (
     ResumePoint,
     check_meaning,
     check_weights,
+    goes_on,
     report_changes,
     resume_point,
     same_training,
@@ -51,7 +53,7 @@ def train(cfg: DictConfig, overrides: Sequence[str] = (), groups: Sequence[str] 
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     cfg = settle(cfg, overrides, groups)
     run_dir = Path(cfg.run_dir)
-    with claimed(run_dir, resuming=cfg.resume is not None):
+    with claimed(run_dir, resuming=goes_on(cfg)), full_disk_explained(run_dir):
         point = resume_point(cfg.resume, run_dir)
         stop = Stop()
         module, data = build(cfg)
@@ -64,14 +66,18 @@ def train(cfg: DictConfig, overrides: Sequence[str] = (), groups: Sequence[str] 
             check_meaning(point, module.about, cfg.allow_changes)
             check_weights(point, module.state_dict())
             report_changes(run_dir, cfg)
-            clean(run_dir / FOLDER)
         if point is not None and point.batch_count >= cfg.trainer.max_batches:
             finish(module, data, run_dir, point)
         else:
             loggers = begin_loggers(cfg, trainer, module, point)
             write_config(cfg, run_dir / CONFIG)
-            with stop.listening(), full_disk_explained(run_dir):
-                fit(trainer, module, data, point, loggers)
+            start = None
+            if point is not None:
+                adopt(point.path, point.batch_count, run_dir / FOLDER)
+                start = run_dir / FOLDER / LAST
+                log.info("going on after batch %d from %s", point.batch_count, point.path)
+            with stop.listening():
+                fit(trainer, module, data, start, loggers)
             if stop.signal is not None:
                 log.warning("interrupted after %d of %d batches", module.batch_count, cfg.trainer.max_batches)
                 raise SystemExit(stop.exit_code)
@@ -84,23 +90,22 @@ def fit(
     trainer: L.Trainer,
     module: MelganVC,
     data: ChunkDataModule,
-    point: ResumePoint | None,
+    start: Path | None,
     loggers: Sequence[RunLogger],
 ) -> None:
-    """Train, and leave the bundle, also of a training that a signal or a guard ended.
+    """Train, from a checkpoint if one is given, and leave the bundle, also where a signal or a guard ended it.
 
     Raises:
         KeyboardInterrupt: at a second Ctrl-C.
     """
     run_dir = Path(trainer.default_root_dir)
     log.info("run directory: %s", run_dir)
-    if point is not None:
-        log.info("going on after batch %d from %s", point.batch_count, point.path)
     failed = True
     try:
         with suppress(SIGTERMException):  # where the signal came between our last callback and Lightning's own check
-            trainer.fit(module, datamodule=data, ckpt_path=point.path if point else None, weights_only=True)
-        export(module, data, run_dir, loggers)
+            trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
+        if module.failure is None or weights_are_finite(module):
+            export(module, data, run_dir, loggers)
         failed = module.failure is not None
     except SystemExit as end:  # Lightning's way to end at a second Ctrl-C
         raise KeyboardInterrupt from end
@@ -128,9 +133,21 @@ def begin_loggers(
 def finish(module: MelganVC, data: ChunkDataModule, run_dir: Path, point: ResumePoint) -> None:
     """What is left to do of a training that has all its batches."""
     log.info("%s: all %d batches are trained; for more, raise trainer.max_batches", run_dir, point.batch_count)
-    if not (run_dir / NAME).is_file():
+    if bundled_batches(run_dir / NAME) != point.batch_count:
         restore(module, point)
         export(module, data, run_dir, [])
+
+
+def bundled_batches(path: Path) -> int | None:
+    """The batch that a bundle was written after; None if there is none that can be read."""
+    try:
+        return load(path).provenance.get("batches")
+    except UserError:
+        return None
+
+
+def weights_are_finite(module: MelganVC) -> bool:
+    return all(bool(torch.isfinite(weight).all()) for weight in module.best_generator.state_dict().values())
 
 
 def restore(module: MelganVC, point: ResumePoint) -> None:
@@ -172,6 +189,8 @@ def claimed(run_dir: Path, resuming: bool) -> Iterator[None]:
             yield
     except BaseException:
         with suppress(OSError):  # only empty ones go
+            if absent and [path.name for path in run_dir.iterdir()] == [LOCK]:
+                (run_dir / LOCK).unlink()
             for folder in absent:
                 folder.rmdir()
         raise
@@ -187,10 +206,7 @@ def locked(path: Path) -> Iterator[None]:
             raise UserError(
                 f"{path.parent}: another process trains in it; wait for it, stop it, or give another run_dir"
             ) from error
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+        yield  # and the file stays: one that is removed could be locked twice
 
 
 @contextmanager
@@ -226,5 +242,7 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def write_config(cfg: DictConfig, path: Path) -> None:
     """The whole config under its final name in one step; references between settings stay, so that it can be used."""
+    stored = cfg.copy()
+    stored.resume, stored.allow_changes = None, []  # said for one start, not for the next
     with replacing(path) as temporary:
-        temporary.write_text(OmegaConf.to_yaml(cfg), encoding="utf-8")
+        temporary.write_text(OmegaConf.to_yaml(stored), encoding="utf-8")

@@ -15,7 +15,7 @@ def snapshot(module: MelganVC, audio: AudioSpec, measures: Mapping[str, float] |
 
     Args:
         module, audio: of the training.
-        measures: what was found of this generator on held-out recordings.
+        measures: what was found last on held-out recordings.
     """
     provenance: dict[str, Any] = {"batches": module.batch_count}
     provenance |= {name: module.about[name] for name in ABOUT if name in module.about}

@@ -67,7 +67,7 @@ def test_a_left_out_batch_leaves_all_weights_and_batch_norms_alone(spoil, two_do
 def test_many_in_a_row_go_back_to_the_last_checkpoint_with_lower_rates(spoil, two_domains, tmp_path, caplog):
     spoil(set(range(13, 18)))
     folder = train(two_domains, tmp_path, "callbacks.nonfinite.patience=5")
-    assert "batch 18: 5 batches in a row were not finite; back to the networks of batch 10" in caplog.text
+    assert "batch 18: not finite 5 times in a row; back to the networks of batch 10" in caplog.text
     assert "rates now 0.5 of the config's" in caplog.text
     content = read(folder / "checkpoints" / "last.ckpt")
     assert content["rate_factor"] == 0.5
@@ -84,15 +84,44 @@ def test_no_checkpoint_is_written_while_updates_are_left_out(spoil, two_domains,
 
 def test_data_that_stays_bad_ends_in_one_clear_error(spoil, two_domains, tmp_path):
     spoil(range(12, 99))
-    with pytest.raises(
-        UserError, match=r"not finite 2 batches in a row; lower .*\(3 times back to a checkpoint did not"
-    ):
+    with pytest.raises(UserError, match=r"2 times in a row; lower .*\(3 times back to a checkpoint did not help\)"):
         train(two_domains, tmp_path, "callbacks.nonfinite.patience=2")
+    assert_finite(tmp_path / "run")  # with a checkpoint and a bundle
     spoil(range(99))
     with pytest.raises(UserError, match=r"\(no checkpoint to go back to\)"):
         train(two_domains, tmp_path / "b", "callbacks.nonfinite.patience=2")
-    with pytest.raises(UserError, match=r"batch 2: .* not finite 2 batches in a row"):
+    with pytest.raises(UserError, match=r"stopped at batch 2: .* not finite 2 times in a row"):
         train(two_domains, tmp_path / "c", "callbacks.nonfinite.patience=2", "callbacks.nonfinite.action=stop")
+
+
+def test_a_generator_whose_updates_alone_fail_is_noticed(monkeypatch, two_domains, tmp_path, caplog):
+    # The discriminator's updates in between are good, and must not count as the generator's.
+    monkeypatch.setattr("melgan_vc.losses.travel.travel", lambda source, *_: source.sum() * float("nan"))
+    more = ["callbacks.nonfinite.patience=3", "callbacks.nonfinite.action=stop"]
+    with pytest.raises(UserError, match="stopped at batch 7: the generator's loss was not finite 3 times in a row"):
+        train(two_domains, tmp_path, *more)
+    assert caplog.text.count("its update is left out") == 1
+
+
+def test_after_going_back_the_other_guards_go_on(spoil, two_domains, tmp_path):
+    spoil(set(range(13, 18)))
+    folder = train(two_domains, tmp_path, "callbacks.nonfinite.patience=5", "optim.generator.betas=[0.1,0.9]")
+    content = read(folder / "checkpoints" / "last.ckpt")
+    assert 0 < content["callbacks"]["Saturation"]["average"] < 2
+    assert list(content["optimizer_states"][0]["param_groups"][0]["betas"]) == [0.1, 0.9]
+
+
+def test_a_left_out_batch_leaves_the_average_alone(spoil, two_domains, tmp_path):
+    spoil({3})
+    contents = [
+        read(train(two_domains, tmp_path / str(n), f"trainer.max_batches={n}") / "checkpoints" / "last.ckpt")
+        for n in (3, 4)
+    ]
+    before, after = (
+        {name: value for name, value in content["state_dict"].items() if name.startswith("average.")}
+        for content in contents
+    )
+    assert all(torch.equal(after[name], value) for name, value in before.items() if not name.endswith(("._u", "._v")))
 
 
 def test_a_discriminator_with_a_huge_rate_is_noticed(two_domains, tmp_path, caplog):
@@ -181,6 +210,8 @@ def test_early_stopping_ends_without_a_gain(monkeypatch, two_domains, tmp_path, 
     folder = train(two_domains, tmp_path, *more)
     assert read(folder / "checkpoints" / "last.ckpt")["batch_count"] == 12
     assert "no gain in mel_distance over 2 validations (best 4.000): ending here" in caplog.text
+    train(two_domains, tmp_path, *more, "resume=auto")  # and that is final
+    assert read(folder / "checkpoints" / "last.ckpt")["batch_count"] == 12
 
 
 @pytest.mark.parametrize(
@@ -192,6 +223,12 @@ def test_early_stopping_ends_without_a_gain(monkeypatch, two_domains, tmp_path, 
         ("callbacks.saturation.window=0", "callbacks.saturation.window is 0"),
         ("callbacks.collapse.action=x", "callbacks.collapse.action is 'x': give one of warn, stop"),
         ("callbacks.silence.warn_after=0", "callbacks.silence.warn_after is 0"),
+        ("callbacks.silence.limit=null", "callbacks.silence.limit is None: give a number"),
+        ("callbacks.nonfinite.most=x", "callbacks.nonfinite.most is 'x': give a whole number from 0"),
+        ("callbacks.saturation.low=x", "callbacks.saturation.low is 'x'"),
+        ("callbacks.validation.clips=x", "callbacks.validation.clips is 'x'"),
+        ("callbacks.validation.seconds=0", "callbacks.validation.seconds is 0: give a number above 0"),
+        ("callbacks.validation.listen=-1", "callbacks.validation.listen is -1"),
     ],
 )
 def test_impossible_settings_are_refused(wrong, said, two_domains, tmp_path):

@@ -1,6 +1,7 @@
 """What reaches the loggers, read back from what they wrote."""
 
 import csv
+import errno
 import json
 from itertools import chain
 from pathlib import Path
@@ -11,6 +12,7 @@ from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from melgan_vc.cli import CONF
+from melgan_vc.errors import UserError
 from melgan_vc.training import run
 from melgan_vc.training.loggers import wandb_file
 from melgan_vc.training.loggers.csv import rows_until
@@ -163,6 +165,42 @@ def test_another_training_gets_another_wandb_run_with_the_whole_curve(two_domain
     train("wandb", two_domains, tmp_path, "resume=auto", "optim.generator.lr=0.001")
     assert sorted(wandb_rows(folder, "generator/travel")) == sorted([LOGGED[:5], LOGGED])
     assert len({file.name for file in folder.glob("wandb/offline-run-*/run-*.wandb")}) == 2
+
+
+def test_a_copy_of_a_checkpoint_is_another_wandb_run(two_domains, tmp_path, no_key):
+    folder = killed_after_ten("wandb", two_domains, tmp_path)
+    (folder / "checkpoints" / "previous.ckpt").rename(tmp_path / "copy.ckpt")
+    more = [f"resume='{tmp_path / 'copy.ckpt'}'", f"run_dir='{tmp_path / 'fork'}'"]
+    train("wandb", two_domains, tmp_path, *more)
+    names = [{file.name for file in made.glob("wandb/*/run-*.wandb")} for made in (folder, tmp_path / "fork")]
+    assert len(names[0]) == len(names[1]) == 1
+    assert names[0] != names[1]
+
+
+def test_a_full_disk_keeps_the_table_of_figures(monkeypatch, two_domains, tmp_path):
+    folder = killed_after_ten("csv", two_domains, tmp_path)
+    table = (folder / "metrics.csv").read_text()
+    write = csv.DictWriter.writerows
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(csv.DictWriter, "writerows", full)
+    with pytest.raises(UserError, match="the disk is full"):
+        train("csv", two_domains, tmp_path, "resume=auto")
+    assert (folder / "metrics.csv").read_text() == table
+    monkeypatch.setattr(csv.DictWriter, "writerows", write)
+    train("csv", two_domains, tmp_path, "resume=auto")
+    assert batches(csv.DictReader((folder / "metrics.csv").open()), "generator/travel") == LOGGED
+
+
+def test_tensorboard_forgets_what_came_before_a_first_checkpoint(two_domains, tmp_path):
+    folder = train("tensorboard", two_domains, tmp_path, "trainer.max_batches=4")
+    for path in (folder / "checkpoints").glob("*.ckpt"):
+        path.unlink()
+    train("tensorboard", two_domains, tmp_path, "resume=auto")
+    curve = EventAccumulator(str(folder / "tensorboard")).Reload()
+    assert [point.step for point in curve.Scalars("generator/travel")] == LOGGED
 
 
 @pytest.mark.parametrize("host", ["api.forge.coreweave.com", "api.wandb.ai"])

@@ -43,7 +43,9 @@ def read(path):
 
 
 def assert_same_files(one, other):
-    names = {path.relative_to(one) for pattern in ("*.safetensors", "checkpoints/*") for path in one.glob(pattern)}
+    patterns = ("*.safetensors", "checkpoints/*.ckpt")
+    names, others = ({path.relative_to(f) for pattern in patterns for path in f.glob(pattern)} for f in (one, other))
+    assert names == others
     assert len(names) >= 3
     for name in names:
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
@@ -146,7 +148,7 @@ def test_other_settings_are_told_and_other_meanings_refused(two_domains, tmp_pat
         train(two_domains, tmp_path, "networks.generator.channels=4", "resume=auto")
     with pytest.raises(UserError, match=r"other audio: audio\.top_db"):
         train(two_domains, tmp_path, "audio.top_db=60", "resume=auto", "allow_changes=[data]")
-    with pytest.raises(UserError, match="allow_changes names loss"):
+    with pytest.raises(UserError, match=r"allow_changes is \['loss'\]: give a list"):
         train(two_domains, tmp_path, "resume=auto", "allow_changes=[loss]")
     train(two_domains, tmp_path, *swapped, "allow_changes=[data]", "optim.discriminator.lr=0.001")
     assert "optim.discriminator.lr: 0.0002 -> 0.001" in caplog.text
@@ -176,6 +178,80 @@ def test_a_checkpoint_elsewhere_starts_a_new_run(two_domains, tmp_path):
     more = ["trainer.max_batches=12", f"resume='{tmp_path / 'some é.ckpt'}'", f"run_dir='{tmp_path / 'new'}'"]
     train(two_domains, tmp_path, *more)
     assert read(tmp_path / "new" / "checkpoints" / "last.ckpt")["batch_count"] == 12
+
+
+def test_an_older_checkpoint_gives_up_the_later_ones(two_domains, tmp_path, caplog):
+    caplog.set_level("INFO")
+    whole = train(two_domains, tmp_path / "whole", "checkpoint.keep_best=9")
+    folder = train(two_domains, tmp_path / "cut", "checkpoint.keep_best=9")
+    older = folder / "checkpoints" / "best_0000020.ckpt"
+    train(two_domains, tmp_path / "cut", f"resume='{older}'", "trainer.max_batches=23", "checkpoint.keep_best=9")
+    assert {path.name for path in (folder / "checkpoints" / "abandoned").iterdir()} == {
+        "best_0000040.ckpt",
+        "last.ckpt",
+        "previous.ckpt",
+    }
+    assert read(folder / "checkpoints" / "last.ckpt")["batch_count"] == 23
+    assert bundle.load(folder / "best.safetensors").provenance["batches"] <= 20 or not older.exists()
+    train(two_domains, tmp_path / "cut", "resume=auto", "checkpoint.keep_best=9")
+    assert_same_files(whole, folder)
+
+
+def test_another_runs_checkpoint_does_not_overwrite_a_training(two_domains, tmp_path):
+    one = train(two_domains, tmp_path / "one", "trainer.max_batches=10")
+    other = train(two_domains, tmp_path / "other", "trainer.max_batches=10", "seed=5")
+    with pytest.raises(UserError, match="holds a training already"):
+        train(two_domains, tmp_path / "other", f"resume='{one}'", overrides=[f"run_dir={other}"])
+
+
+def test_a_stale_bundle_of_a_finished_training_is_renewed(two_domains, tmp_path):
+    folder = train(two_domains, tmp_path, "trainer.max_batches=10")
+    stale = (folder / "bundle.safetensors").read_bytes()
+    train(two_domains, tmp_path, "trainer.max_batches=20", "resume=auto")
+    fresh = (folder / "bundle.safetensors").read_bytes()
+    (folder / "bundle.safetensors").write_bytes(stale)
+    train(two_domains, tmp_path, "trainer.max_batches=20", "resume=auto")
+    assert (folder / "bundle.safetensors").read_bytes() == fresh
+
+
+def test_allowed_changes_are_allowed_once(two_domains, tmp_path):
+    folder = train(two_domains, tmp_path, "trainer.max_batches=10")
+    given = ["trainer.max_batches=20", f"data.source='{two_domains[1]}'", f"resume='{folder}'"]
+    with pytest.raises(UserError, match="trained with other data"):
+        run.train(composed(*given), given, ("experiment",))
+    run.train(composed(*given, "allow_changes=[data]"), [*given, "allow_changes=[data]"], ("experiment",))
+    given = ["trainer.max_batches=30", f"data.source='{two_domains[0]}'", f"resume='{folder}'"]
+    with pytest.raises(UserError, match="trained with other data"):
+        run.train(composed(*given), given, ("experiment",))
+
+
+@pytest.mark.parametrize("wrong", ["resume=5", "resume=''", "resume=[a]", "allow_changes=null", "allow_changes=data"])
+def test_what_does_not_say_how_to_start_is_refused(wrong, two_domains, tmp_path):
+    with pytest.raises(UserError, match=wrong.partition("=")[0]):
+        train(two_domains, tmp_path, wrong)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_the_whole_group_does_not_kill_the_loaders(number, two_domains, tmp_path):
+    more = ["trainer.max_batches=4000", "data.workers=2", "callbacks.validation=null"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "melgan_vc.train", *settings(two_domains, tmp_path, *more)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        until = time.monotonic() + 120
+        while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        os.killpg(running.pid, number)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 128 + number, said
+    assert "Traceback" not in said
+    assert said.count("stopping after this batch") == 1
+    batches = read(tmp_path / "run" / "checkpoints" / "last.ckpt")["batch_count"]
+    assert f"interrupted after {batches} of 4000 batches" in said
 
 
 def test_auto_finds_the_newest_run_of_the_experiment(two_domains, tmp_path, monkeypatch):

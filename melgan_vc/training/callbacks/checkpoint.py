@@ -15,9 +15,17 @@ from torch import Tensor
 
 from melgan_vc.bundle import BEST_NAME, load
 from melgan_vc.errors import UserError
-from melgan_vc.files import replacing
-from melgan_vc.training.callbacks.every import check_every
-from melgan_vc.training.checkpoint_files import FOLDER, LAST, NEXT, PREVIOUS, best_name, best_names
+from melgan_vc.training.callbacks.checks import check_number, check_whole
+from melgan_vc.training.checkpoint_files import (
+    FOLDER,
+    LAST,
+    NEXT,
+    PREVIOUS,
+    best_name,
+    best_names,
+    candidates,
+    duplicate,
+)
 from melgan_vc.training.held_out import HeldOut, HeldOutListener, Monitor
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.snapshot import snapshot
@@ -48,13 +56,12 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         monitor: str = "mel_distance",
         mode: str = "min",
     ) -> None:
-        self.every_batches = check_every("checkpoint", every_batches)
-        if every_minutes is not None and not (isinstance(every_minutes, int | float) and every_minutes > 0):
-            raise UserError(f"checkpoint.every_minutes is {every_minutes!r}: give a number above 0, or null")
-        if not isinstance(keep_best, int) or keep_best < 0:
-            raise UserError(f"checkpoint.keep_best is {keep_best!r}: give a whole number from 0")
-        self.every_seconds = math.inf if every_minutes is None else 60 * every_minutes
-        self.keep_best = keep_best
+        self.every_batches = check_whole("checkpoint.every_batches", every_batches)
+        minutes = (
+            math.inf if every_minutes is None else check_number("checkpoint.every_minutes", every_minutes, above=0)
+        )
+        self.every_seconds = 60 * minutes
+        self.keep_best = check_whole("checkpoint.keep_best", keep_best, lowest=0)
         self.monitor = Monitor("checkpoint", monitor, mode)
         self.best: list[tuple[int, float]] = []  # batch and score, the best first
         self.ranked = False  # the networks as they are now are among the best
@@ -66,36 +73,45 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         self.written = time.monotonic()
         if trainer.is_global_zero:
             self.check_space(trainer, module)
-            self.forget_later(Path(trainer.default_root_dir) / BEST_NAME, module.batch_count)
+            self.check_best(Path(trainer.default_root_dir), module.batch_count)
 
     def check_space(self, trainer: L.Trainer, module: MelganVC) -> None:
         """Say what the checkpoints will take; refuse a disk without room for one."""
-        one, files = checkpoint_bytes(module), 3 + self.keep_best  # one more while a new one is written
+        one, most = checkpoint_bytes(module), 3 + self.keep_best  # one more while a new one is written
         run_dir = Path(trainer.default_root_dir)
+        files = {entry.st_ino: entry.st_size for entry in map(Path.stat, candidates(run_dir / FOLDER))}
         free = shutil.disk_usage(run_dir).free
-        need = f"checkpoints take {one / MEGABYTE:.1f} MB each, {files * one / MEGABYTE:.1f} MB in all"
+        need = f"checkpoints take {one / MEGABYTE:.1f} MB each, {most * one / MEGABYTE:.1f} MB in all"
         if free < one:
             raise UserError(f"{run_dir}: {need}, and {free / MEGABYTE:.1f} MB are free; free some, or choose run_dir=")
-        if free < files * one:
+        if free + sum(files.values()) < most * one:
             log.warning("warning: %s, but only %.1f MB are free in %s", need, free / MEGABYTE, run_dir)
         else:
             log.info("%s; %.1f GB are free", need, free / 1e9)
 
-    def forget_later(self, best: Path, batch: int) -> None:
-        """Remove a best bundle from after the batch that the training goes on from: it may not come to be again."""
+    def check_best(self, run_dir: Path, batch: int) -> None:
+        """Make the best ones on the disk those of the training that is resumed.
+
+        A kill may have come before the last one had its second name; a best bundle from after the batch that the
+        training goes on from may not come to be again; a run that starts from another's checkpoint has none.
+        """
+        folder, best = run_dir / FOLDER, run_dir / BEST_NAME
+        if any(entry[0] == batch for entry in self.best) and not (folder / best_name(batch)).exists():
+            duplicate(folder / LAST, folder / best_name(batch))
+        self.best = [entry for entry in self.best if (folder / best_name(entry[0])).exists()]
         if best.is_file() and load(best).provenance["batches"] > batch:
             best.unlink()
 
     def on_held_out(self, trainer: L.Trainer, module: MelganVC, outcome: HeldOut) -> None:  # type: ignore[override]
         score = self.monitor.score(outcome) if self.keep_best else None
-        if score is None:
+        if score is None or module.bad_batches:  # no checkpoint is written now
             return
         entries = [*(entry for entry in self.best if entry[0] != outcome.batch), (outcome.batch, score)]
         entries.sort(key=lambda entry: entry[1], reverse=True)
         self.best = entries[: self.keep_best]
         self.ranked = any(batch == outcome.batch for batch, _ in self.best)
         if self.best[0][0] == outcome.batch and trainer.is_global_zero:
-            best = snapshot(module, trainer.datamodule.audio, outcome.measures)  # type: ignore[attr-defined]
+            best = snapshot(module, trainer.datamodule.audio, module.held_out)  # type: ignore[attr-defined]
             best.save(Path(trainer.default_root_dir) / BEST_NAME)
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
@@ -134,15 +150,6 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if state["measure"] == self.monitor.measure:
             self.best = [(batch, score) for batch, score in state["best"]][: self.keep_best]
-
-
-def duplicate(path: Path, copy: Path) -> None:
-    """A second name for a file's content; a copy where the file system has no links."""
-    with replacing(copy) as temporary:
-        try:
-            os.link(path, temporary)
-        except OSError:
-            shutil.copyfile(path, temporary)
 
 
 def checkpoint_bytes(module: MelganVC) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import lightning as L
 
-from melgan_vc.errors import UserError
+from melgan_vc.training.callbacks.checks import check_number, check_whole
 from melgan_vc.training.held_out import HeldOut, HeldOutListener, Monitor
 from melgan_vc.training.module import MelganVC
 
@@ -24,12 +24,15 @@ class EarlyStopping(HeldOutListener):
     """
 
     def __init__(self, monitor: str = "mel_distance", mode: str = "min", patience: int = 10, gain: float = 0.0) -> None:
-        if not isinstance(patience, int) or patience < 1:
-            raise UserError(f"callbacks.early_stopping.patience is {patience!r}: give a whole number above 0")
         self.monitor = Monitor("callbacks.early_stopping", monitor, mode)
-        self.patience, self.gain = patience, gain
+        self.patience = check_whole("callbacks.early_stopping.patience", patience)
+        self.gain = check_number("callbacks.early_stopping.gain", gain)
         self.best = -math.inf
         self.without = 0
+
+    def on_train_start(self, trainer: L.Trainer, *_: Any) -> None:
+        if self.without >= self.patience:  # it had ended here: a larger patience goes on
+            trainer.should_stop = True
 
     def on_held_out(self, trainer: L.Trainer, module: MelganVC, outcome: HeldOut) -> None:  # type: ignore[override]
         score = self.monitor.score(outcome)

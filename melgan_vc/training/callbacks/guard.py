@@ -5,6 +5,7 @@ import logging
 import lightning as L
 
 from melgan_vc.errors import UserError
+from melgan_vc.training.callbacks.checks import check_whole
 from melgan_vc.training.module import MelganVC
 
 log = logging.getLogger(__name__)
@@ -25,9 +26,8 @@ class Guard(L.Callback):
     def __init__(self, action: str = "warn", warn_after: int = 1, stop_after: int = 3) -> None:
         if action not in ACTIONS:
             raise UserError(f"callbacks.{self.name}.action is {action!r}: give one of {', '.join(ACTIONS)}")
-        for setting, value in (("warn_after", warn_after), ("stop_after", stop_after)):
-            if not isinstance(value, int) or value < 1:
-                raise UserError(f"callbacks.{self.name}.{setting} is {value!r}: give a whole number above 0")
+        check_whole(f"callbacks.{self.name}.warn_after", warn_after)
+        check_whole(f"callbacks.{self.name}.stop_after", stop_after)
         self.action = action
         self.warn_after = warn_after
         self.stop_after = stop_after

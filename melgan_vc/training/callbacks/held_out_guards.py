@@ -4,6 +4,7 @@ from typing import Any
 
 import lightning as L
 
+from melgan_vc.training.callbacks.checks import check_number
 from melgan_vc.training.callbacks.guard import Guard
 from melgan_vc.training.held_out import HeldOut, HeldOutListener
 from melgan_vc.training.module import MelganVC
@@ -16,7 +17,7 @@ class HeldOutGuard(Guard, HeldOutListener):
 
     def __init__(self, limit: float, **settings: Any) -> None:
         super().__init__(**settings)
-        self.limit = limit
+        self.limit = check_number(f"callbacks.{self.name}.limit", limit)
 
     def is_wrong(self, value: float) -> bool:
         return value < self.limit

@@ -6,7 +6,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from melgan_vc.errors import UserError
+from melgan_vc.training.callbacks.checks import check_number, check_whole
 from melgan_vc.training.callbacks.guard import Guard
 from melgan_vc.training.module import MelganVC
 
@@ -27,21 +27,21 @@ class Saturation(Guard):
 
     def __init__(self, window: int = 100, low: float = 0.02, high: float = 1.5, **settings: Any) -> None:
         super().__init__(**settings)
-        if not isinstance(window, int) or window < 1:
-            raise UserError(f"callbacks.saturation.window is {window!r}: give a whole number above 0")
-        self.window = window
-        self.low, self.high = low, high
+        self.window = check_whole("callbacks.saturation.window", window)
+        self.low = check_number("callbacks.saturation.low", low)
+        self.high = check_number("callbacks.saturation.high", high)
         self.average = torch.tensor(1.0)  # of an untrained discriminator
         self.batches = 0
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
         real, fake = (module.latest.get(name) for name in HALVES)
-        if not (isinstance(real, Tensor) and isinstance(fake, Tensor)) or module.bad_batches:
+        if not (isinstance(real, Tensor) and isinstance(fake, Tensor)):
             return  # without a hinge loss there is nothing to judge by
         self.batches += 1
         if self.average.device != real.device:
             self.average = self.average.to(real.device)
-        self.average.lerp_((real + fake).float() / 2, 1 / self.window)  # a tensor: no wait for a GPU
+        mean = (real + fake).float() / 2  # tensors all along: no wait for a GPU
+        self.average = torch.where(mean.isfinite(), self.average.lerp(mean, 1 / self.window), self.average)
         if self.batches % LOOK_EVERY == 0 and self.batches > LOOK_EVERY:
             self.judge(trainer, module, float(self.average))
 

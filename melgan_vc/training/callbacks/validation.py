@@ -7,7 +7,8 @@ import lightning as L
 
 from melgan_vc.audio import io
 from melgan_vc.audio.pictures import save_figure, save_mel
-from melgan_vc.training.callbacks.every import check_every
+from melgan_vc.errors import UserError
+from melgan_vc.training.callbacks.checks import check_number, check_whole
 from melgan_vc.training.held_out import HeldOut, HeldOutListener
 from melgan_vc.training.held_out_protocol import HeldOutProtocol
 from melgan_vc.training.loggers.base import RunLogger
@@ -39,8 +40,13 @@ class HeldOutValidation(L.Callback):
     def __init__(
         self, every_batches: int = 1000, clips: int = 8, seconds: float = 10.0, listen: int = 2, voice: bool = True
     ) -> None:
-        self.every_batches = check_every("callbacks.validation", every_batches)
-        self.settings = (clips, seconds, listen, voice)
+        self.every_batches = check_whole("callbacks.validation.every_batches", every_batches)
+        check_whole("callbacks.validation.clips", clips)
+        check_number("callbacks.validation.seconds", seconds, above=0)
+        check_whole("callbacks.validation.listen", listen, lowest=0)
+        if not isinstance(voice, bool):
+            raise UserError(f"callbacks.validation.voice is {voice!r}: give true or false")
+        self.settings = (clips, seconds, listen, voice and listen > 0)
         self.protocol: HeldOutProtocol | None = None
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
@@ -54,7 +60,7 @@ class HeldOutValidation(L.Callback):
         if not self.protocol.mels["source"]:
             return  # the data module has warned that nothing is held out
         outcome = self.protocol.measure(module)
-        module.held_out = outcome.measures
+        module.held_out = {**outcome.measures, "measured_at_batch": outcome.batch}
         folder = Path(trainer.default_root_dir) / "samples" / f"batch_{outcome.batch:07d}"
         write_samples(outcome, folder)
         for logger in trainer.loggers:

@@ -18,13 +18,15 @@ class CsvLog(RunLogger, CSVLogger):
     def begin(self, start: Start) -> None:
         path = Path(self.log_dir) / "metrics.csv"
         kept = rows_until(path, start.batch_count) if start.batch_count and path.is_file() else []
-        writer = self.experiment  # which deletes the file
-        if kept:
-            writer.metrics_keys = list(kept[0])
-            with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-                table = csv.DictWriter(file, writer.metrics_keys)
+        if not kept:
+            _ = self.experiment
+            return
+        with replacing(path) as temporary:
+            with temporary.open("w", newline="", encoding="utf-8") as file:
+                table = csv.DictWriter(file, list(kept[0]))
                 table.writeheader()
                 table.writerows(kept)
+            self.experiment.metrics_keys = list(kept[0])  # making it deletes the file, so the new one is ready by now
 
 
 def rows_until(path: Path, batch: int) -> list[dict[str, str]]:

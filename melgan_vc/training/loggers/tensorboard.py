@@ -22,8 +22,7 @@ class TensorBoardLog(RunLogger, TensorBoardLogger):
         return self.experiment
 
     def begin(self, start: Start) -> None:
-        if start.batch_count:
-            self._kwargs["purge_step"] = start.batch_count + 1
+        self._kwargs["purge_step"] = start.batch_count + 1
         self.writer.add_text("config", f"```json\n{json.dumps(start.config, indent=1)}\n```", start.batch_count)
 
     def show(self, batch: int, folder: Path) -> None:
