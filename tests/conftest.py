@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+# Networks this small are faster on one thread, and several times so where another process computes too.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import numpy as np
 import pytest
 import soundfile

@@ -234,9 +234,11 @@ def is_full(error: BaseException | None) -> bool:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and all that it came from."""
-    while error is not None:
+    """An error and all that it came from; an error can be raised from one that came from itself."""
+    seen: list[BaseException] = []
+    while error is not None and not any(error is one for one in seen):
         yield error
+        seen.append(error)
         error = error.__cause__ or error.__context__
 
 

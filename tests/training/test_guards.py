@@ -210,8 +210,8 @@ def test_early_stopping_ends_without_a_gain(monkeypatch, two_domains, tmp_path, 
     folder = train(two_domains, tmp_path, *more)
     assert read(folder / "checkpoints" / "last.ckpt")["batch_count"] == 12
     assert "no gain in mel_distance over 2 validations (best 4.000): ending here" in caplog.text
-    train(two_domains, tmp_path, *more, "resume=auto")  # and that is final
-    assert read(folder / "checkpoints" / "last.ckpt")["batch_count"] == 12
+    train(two_domains, tmp_path, *more, "resume=auto")  # ends again, after a batch
+    assert read(folder / "checkpoints" / "last.ckpt")["batch_count"] == 13
 
 
 @pytest.mark.parametrize(

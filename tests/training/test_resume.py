@@ -185,7 +185,8 @@ def test_an_older_checkpoint_gives_up_the_later_ones(two_domains, tmp_path, capl
     whole = train(two_domains, tmp_path / "whole", "checkpoint.keep_best=9")
     folder = train(two_domains, tmp_path / "cut", "checkpoint.keep_best=9")
     older = folder / "checkpoints" / "best_0000020.ckpt"
-    train(two_domains, tmp_path / "cut", f"resume='{older}'", "trainer.max_batches=23", "checkpoint.keep_best=9")
+    given = [f"resume='{older}'", "trainer.max_batches=23", "checkpoint.keep_best=9"]
+    train(two_domains, tmp_path / "cut", *given, overrides=given)
     assert {path.name for path in (folder / "checkpoints" / "abandoned").iterdir()} == {
         "best_0000040.ckpt",
         "last.ckpt",

@@ -30,8 +30,8 @@ class EarlyStopping(HeldOutListener):
         self.best = -math.inf
         self.without = 0
 
-    def on_train_start(self, trainer: L.Trainer, *_: Any) -> None:
-        if self.without >= self.patience:  # it had ended here: a larger patience goes on
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        if self.without >= self.patience:  # also after a resume, unless with a larger patience
             trainer.should_stop = True
 
     def on_held_out(self, trainer: L.Trainer, module: MelganVC, outcome: HeldOut) -> None:  # type: ignore[override]
@@ -45,7 +45,6 @@ class EarlyStopping(HeldOutListener):
         if self.without >= self.patience:
             name, best = self.monitor.measure, self.monitor.sign * self.best
             log.info("no gain in %s over %d validations (best %.3f): ending here", name, self.without, best)
-            trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
         return {"measure": self.monitor.measure, "best": self.best, "without": self.without}
