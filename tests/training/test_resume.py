@@ -193,7 +193,7 @@ def test_an_older_checkpoint_gives_up_the_later_ones(two_domains, tmp_path, capl
         "previous.ckpt",
     }
     assert read(folder / "checkpoints" / "last.ckpt")["batch_count"] == 23
-    assert bundle.load(folder / "best.safetensors").provenance["batches"] <= 20 or not older.exists()
+    assert not (folder / "best.safetensors").exists(), "the best bundle was of batch 40, which may not come to be again"
     train(two_domains, tmp_path / "cut", "resume=auto", "checkpoint.keep_best=9")
     assert_same_files(whole, folder)
 
