@@ -1,11 +1,8 @@
 """A training from its config to its bundle."""
 
-import errno
-import fcntl
 import logging
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 from melgan_vc.training.build import about, build, build_trainer
-from melgan_vc.training.checkpoint_files import FOLDER, LAST, adopt, candidates
+from melgan_vc.training.checkpoint_files import FOLDER, LAST, adopt
 from melgan_vc.training.checkpoint_io import read
 from melgan_vc.training.loggers.base import RunLogger, Start
 from melgan_vc.training.module import MelganVC
@@ -34,11 +31,11 @@ from melgan_vc.training.resume import (
     same_training,
     settle,
 )
+from melgan_vc.training.run_directory import claimed, full_disk_explained
 from melgan_vc.training.snapshot import snapshot
 from melgan_vc.training.stop import Stop
 
 log = logging.getLogger(__name__)
-LOCK = ".lock"
 
 
 def train(cfg: DictConfig, overrides: Sequence[str] = (), groups: Sequence[str] = ()) -> Path:
@@ -169,77 +166,6 @@ def export(module: MelganVC, data: ChunkDataModule, run_dir: Path, loggers: Sequ
             kept = load(path).provenance
             for logger in loggers:
                 logger.publish(path, {"batches": kept["batches"], **kept.get("held_out", {})})
-
-
-@contextmanager
-def claimed(run_dir: Path, resuming: bool) -> Iterator[None]:
-    """Have a run directory to oneself, made before the work begins, so that one that cannot be written is known early.
-
-    Raises:
-        UserError: another process trains in it, or it holds a training that is not to be resumed.
-    """
-    if not resuming and any((run_dir / name).exists() for name in (NAME, CONFIG, FOLDER)):
-        raise UserError(
-            f"{run_dir}: holds a training already; say resume=auto to go on with it, or give another run_dir"
-        )
-    absent = [folder for folder in (run_dir, *run_dir.parents) if not folder.exists()]
-    run_dir.mkdir(parents=True, exist_ok=True)
-    try:
-        with locked(run_dir / LOCK):
-            yield
-    except BaseException:
-        with suppress(OSError):  # only empty ones go
-            if absent and [path.name for path in run_dir.iterdir()] == [LOCK]:
-                (run_dir / LOCK).unlink()
-            for folder in absent:
-                folder.rmdir()
-        raise
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock that the kernel frees when this process ends, however it does."""
-    with path.open("w") as lock:
-        try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, not also held by loader workers
-        except (BlockingIOError, PermissionError) as error:
-            raise UserError(
-                f"{path.parent}: another process trains in it; wait for it, stop it, or give another run_dir"
-            ) from error
-        yield  # and the file stays: one that is removed could be locked twice
-
-
-@contextmanager
-def full_disk_explained(run_dir: Path) -> Iterator[None]:
-    """A full disk as one line that says what is safe."""
-    before = threading.excepthook
-    # TensorBoard's thread meets it too; that reaches us at the next thing that is logged.
-    threading.excepthook = lambda error: None if is_full(error.exc_value) else before(error)
-    try:
-        yield
-    except Exception as error:
-        if not any(is_full(cause) for cause in chain(error)):
-            raise
-        found = list(candidates(run_dir / FOLDER))
-        safe = f"{found[0]} is whole" if found else "no checkpoint was written yet"
-        raise UserError(
-            f"{run_dir}: the disk is full; {safe}; free some space, then go on with resume={run_dir}"
-        ) from error
-    finally:
-        threading.excepthook = before
-
-
-def is_full(error: BaseException | None) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and all that it came from; an error can be raised from one that came from itself."""
-    seen: list[BaseException] = []
-    while error is not None and not any(error is one for one in seen):
-        yield error
-        seen.append(error)
-        error = error.__cause__ or error.__context__
 
 
 def write_config(cfg: DictConfig, path: Path) -> None:

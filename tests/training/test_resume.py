@@ -267,7 +267,7 @@ def test_auto_finds_the_newest_run_of_the_experiment(two_domains, tmp_path, monk
 
 def test_two_processes_do_not_train_in_one_directory(two_domains, tmp_path):
     (tmp_path / "run").mkdir()
-    holding = "import sys, pathlib; from melgan_vc.training.run import locked\n"
+    holding = "import sys, pathlib; from melgan_vc.training.run_directory import locked\n"
     holding += "with locked(pathlib.Path('run/.lock')): print('locked', flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", holding],
