@@ -101,7 +101,7 @@ def explanation(error: Exception) -> str | None:
     if isinstance(error, HydraException | OmegaConfBaseException):
         return composition_error(str(error))
     if isinstance(error, ValueError) and "Config group override" in str(error):
-        return "a config group was set to null, which takes the name of one of its files; --help shows which"
+        return "a config group was given a value that is none of its files; --help shows which there are"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}; choose another path, or check rights and free space"

@@ -1,5 +1,6 @@
 """python -m melgan_vc.train: train the three networks and export the bundle."""
 
+from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
@@ -9,9 +10,12 @@ from melgan_vc.cli import CONF, command
 @command("train")
 def main(cfg: DictConfig) -> None:
     from melgan_vc.training.run import train
+    from melgan_vc.training.run_config import CommandLine
 
     groups = [path.name for path in CONF.iterdir() if path.is_dir()]
-    train(cfg, HydraConfig.get().overrides.task, groups)
+    train(
+        cfg, CommandLine(HydraConfig.get().overrides.task, groups, lambda overrides: compose("train", list(overrides)))
+    )
 
 
 if __name__ == "__main__":

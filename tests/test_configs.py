@@ -77,7 +77,7 @@ def test_every_audio_setting_builds(choice):
         ("trainer.devices=2", "trainer.devices"),
         ("data.batch_size=abc", "data.batch_size"),
         ("chunk.width=22", "chunk.width is 22"),
-        ("optim.generator.lr=-1", "optim: "),
+        ("optim.generator.lr=-1", "optim.generator.lr is -1: give"),
         ("optim.generator_every=abc", "optim.generator_every"),
         ("optim.ema_decay=2", "optim.ema_decay"),
         ("callbacks.validation.every_batches=0", "callbacks.validation.every_batches"),

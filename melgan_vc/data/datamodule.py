@@ -55,8 +55,12 @@ class ChunkDataModule(L.LightningDataModule):
             raise UserError(
                 f"data.batch_size is {batch_size}: give a whole number from 2, for batch norm needs several items"
             )
-        if not 0 <= validation_share < 1:
-            raise UserError(f"data.validation_share is {validation_share}: give a share from 0 up to, not including, 1")
+        if not isinstance(validation_share, int | float) or not 0 <= validation_share < 1:
+            raise UserError(
+                f"data.validation_share is {validation_share!r}: give a share from 0 up to, not including, 1"
+            )
+        if not isinstance(workers, int) or isinstance(workers, bool) or workers < 0:
+            raise UserError(f"data.workers is {workers!r}: give a whole number of loader processes, 0 for none")
         self.folders = {"source": corpus.locate(source), "target": corpus.locate(target)}
         self.audio = audio
         self.chunk = chunk
@@ -158,7 +162,7 @@ class ChunkDataModule(L.LightningDataModule):
 
 def leave_signals_to_the_parent(worker: int) -> None:
     """A signal to the whole process group must not kill the loader: the training itself ends between two batches."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -8,6 +8,8 @@ from torch import Tensor
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.spec import AudioSpec
 
+SAME = 1e-3  # between mels in [-1, 1]: no recordings but silent ones are so alike
+
 
 def statistics(mels: Sequence[Tensor], audio: AudioSpec) -> Tensor:
     """Mean level, its spread, and the spread of its change from frame to frame, in dB, of each mel bin: (3, M).
@@ -35,11 +37,12 @@ def chunk_distance(chunks: Tensor, others: Tensor) -> float:
 def spread(source: Tensor, converted: Tensor) -> float:
     """How different conversions of different chunks are, against the chunks themselves: 0 is collapse, 1 as varied.
 
+    NaN where the sources are all alike, as silence is.
+
     Args:
         source, converted: chunks (K, M, W) before and after translation, K of at least 2.
     """
-    half = len(source) // 2
-    return chunk_distance(converted, converted.roll(half, 0)) / max(chunk_distance(source, source.roll(half, 0)), 1e-6)
+    return chunk_distance(converted, converted.roll(len(source) // 2, 0)) / variety(source)
 
 
 def change(source: Tensor, converted: Tensor) -> float:
@@ -48,8 +51,13 @@ def change(source: Tensor, converted: Tensor) -> float:
     Args:
         source, converted: chunks (K, M, W) before and after translation, K of at least 2.
     """
-    between = chunk_distance(source, source.roll(len(source) // 2, 0))
-    return chunk_distance(source, converted) / max(between, 1e-6)
+    return chunk_distance(source, converted) / variety(source)
+
+
+def variety(chunks: Tensor) -> float:
+    """Mean absolute difference of chunks (K, M, W) of different places; NaN where they are all but the same."""
+    found = chunk_distance(chunks, chunks.roll(len(chunks) // 2, 0))
+    return found if found > SAME else float("nan")
 
 
 def seam_ratio(mel: Tensor, width: int) -> float:

@@ -17,8 +17,8 @@ class MovingAverage(nn.Module):
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
-        if not 0 <= decay < 1:
-            raise UserError(f"optim.ema_decay is {decay}: give a number from 0 up to, not including, 1")
+        if not isinstance(decay, int | float) or not 0 <= decay < 1:
+            raise UserError(f"optim.ema_decay is {decay!r}: give a number from 0 up to, not including, 1")
         super().__init__()
         self.decay = decay
         self.network = copy.deepcopy(network).requires_grad_(False)

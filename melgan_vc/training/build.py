@@ -18,12 +18,21 @@ from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.errors import UserError
 from melgan_vc.losses.weighted import Weighted, WeightedLosses, grouped
 from melgan_vc.spec import AudioSpec, ChunkSpec
+from melgan_vc.training.callbacks.checks import check_number
 from melgan_vc.training.callbacks.time_limit import TimeLimit
 from melgan_vc.training.checkpoint_io import DurableCheckpointIO
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.settings import Networks, OptimSettings
 from melgan_vc.training.snapshot import snapshot
 from melgan_vc.training.stop import Stop
+
+ENTRIES = {"networks": ("generator", "siamese", "discriminator"), "optim": ("generator", "discriminator")}
+
+
+def check_entry(name: str, entry: Any, home: str) -> None:
+    """Refuse what does not say which class to build."""
+    if not isinstance(entry, Mapping | DictConfig) or "_target_" not in entry:
+        raise UserError(f"{name} is {entry!r}: give an entry with _target_, as the files in {home} have it")
 
 
 @contextmanager
@@ -49,10 +58,15 @@ def build(cfg: DictConfig) -> tuple[MelganVC, ChunkDataModule]:
     with configured("audio or chunk"):
         audio: AudioSpec = instantiate(cfg.audio)
         chunk: ChunkSpec = instantiate(cfg.chunk)
+    for group, names in ENTRIES.items():
+        for name in names:
+            check_entry(f"{group}.{name}", cfg[group].get(name), f"conf/{group}")
     with configured("networks"):
         networks = build_networks(cfg.networks, audio, chunk)
     with configured("losses"):
         losses = build_losses(cfg.losses)
+    for group in ENTRIES["optim"]:
+        check_number(f"optim.{group}.lr", cfg.optim[group].get("lr"), above=0)
     with configured("optim"):
         module = MelganVC(networks, losses, OptimSettings(**instantiate(cfg.optim, _convert_="all")), chunk)
         module.configure_optimizers()  # now, so that a bad rate is known before any work
@@ -63,8 +77,8 @@ def build(cfg: DictConfig) -> tuple[MelganVC, ChunkDataModule]:
     return module, data
 
 
-def about(cfg: DictConfig, data: ChunkDataModule) -> dict[str, Any]:
-    """What a training is, in plain values without paths: the same for the same training anywhere."""
+def settings_of(cfg: DictConfig, data: ChunkDataModule) -> dict[str, Any]:
+    """What a training is but for the content of its data, in plain values: the same for the same training anywhere."""
     return {
         "experiment": cfg.name,
         "version": __version__,
@@ -72,7 +86,6 @@ def about(cfg: DictConfig, data: ChunkDataModule) -> dict[str, Any]:
         "audio": asdict(data.audio),
         "chunk": asdict(data.chunk),
         "networks": OmegaConf.to_container(cfg.networks, resolve=True),
-        "data": data.content,
     }
 
 
@@ -99,6 +112,7 @@ def build_losses(losses: DictConfig) -> dict[str, WeightedLosses]:
     for name, arguments in plain.items():
         if arguments is None:
             continue
+        check_entry(f"losses.{name}", arguments, "conf/losses")
         weight = arguments.pop("weight", None)
         if not isinstance(weight, int | float) or not 0 <= weight < math.inf:
             raise UserError(f"losses.{name}.weight is {weight!r}: give a number, 0 or above")
@@ -154,6 +168,8 @@ def fast_at_bfloat16(accelerator: str) -> bool:
 
 def made(group: Mapping[str, Any] | None) -> Iterator[Any]:
     """The objects of a config group, without those set to null, or only tuned by an experiment but not chosen."""
-    for entry in (group or {}).values():
+    for name, entry in (group or {}).items():
+        if entry is not None and not isinstance(entry, Mapping | DictConfig):
+            raise UserError(f"{name} is {entry!r}: give settings as its file in conf/ has them, or null for none")
         if entry is not None and "_target_" in entry:
             yield instantiate(entry)

@@ -21,6 +21,11 @@ def best_name(batch: int) -> str:
     return f"best_{batch:07d}.ckpt"
 
 
+def bundle_of(best: Path) -> Path:
+    """The bundle that lies beside a best checkpoint."""
+    return best.with_suffix(".safetensors")
+
+
 def best_names(folder: Path) -> list[Path]:
     """The best checkpoints of a folder, the newest first."""
     return sorted(folder.glob("best_*.ckpt"), reverse=True)
@@ -45,7 +50,7 @@ def newest_readable(paths: list[Path]) -> tuple[Path, dict[str, Any]]:
             return path, read(path)
         except UserError as error:
             if number == len(paths) - 1:
-                raise
+                raise UserError(f"{error}; give another one with resume=FILE, or start a new run") from error
             log.warning("warning: %s; going back to %s", error, paths[number + 1].name)
     raise UserError("no checkpoint was given")
 
@@ -69,14 +74,20 @@ def adopt(path: Path, batch: int, folder: Path) -> None:
         os.replace(path, folder / LAST)
         return
     newer = {folder / NEXT, folder / LAST} | ({folder / PREVIOUS} if path.name.startswith("best_") else set())
-    newer |= {found for found in best_names(folder) if found.name > best_name(batch)}
-    for found in newer - {path}:
+    later = {found for found in best_names(folder) if found.name > best_name(batch)}
+    newer |= later | {bundle_of(found) for found in later}
+    for found in sorted(newer - {path}):
         if found.exists():
-            (folder / ABANDONED).mkdir(exist_ok=True)
-            os.replace(found, folder / ABANDONED / found.name)
-            log.info("%s is of a later batch or unreadable: moved to %s", found, folder / ABANDONED)
+            abandon(found, folder)
     if path != folder / LAST:
         duplicate(path, folder / LAST)
+
+
+def abandon(path: Path, folder: Path) -> None:
+    """Put away what belongs to a future that is given up."""
+    (folder / ABANDONED).mkdir(exist_ok=True)
+    os.replace(path, folder / ABANDONED / path.name)
+    log.info("%s is of a later batch or unreadable: moved to %s", path, folder / ABANDONED)
 
 
 def duplicate(path: Path, copy: Path) -> None:

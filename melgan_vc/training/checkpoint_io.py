@@ -1,8 +1,10 @@
 """Checkpoint files: whole or not at all, the same bytes for the same state, and no code in them."""
 
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -11,6 +13,20 @@ from torch import Tensor
 
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
+
+CONTENT = {
+    "batch_count": int,
+    "state_dict": dict,
+    "optimizer_states": list,
+    "callbacks": dict,
+    "about": dict,
+    "bad_batches": int,
+    "rate_factor": float,
+    "latest": dict,
+    "held_out": dict,
+    "random": dict,
+    "loggers": dict,
+}
 
 
 class DurableCheckpointIO(CheckpointIO):
@@ -34,16 +50,17 @@ def read(path: Path) -> dict[str, Any]:
         UserError: it is missing, damaged, or not one of ours.
     """
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises what its readers happen to meet
-        raise UserError(f"{path}: cannot be read as a checkpoint ({first_line(error)})") from error
-    if not isinstance(found, dict) or not {"state_dict", "batch_count", "about"} <= found.keys():
-        raise UserError(f"{path}: is not a checkpoint of melgan_vc")
+        with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
+            found = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read as a checkpoint ({error.strerror or error})") from error
+    except Exception as error:  # torch raises what its readers happen to meet, in words of its own
+        reason = "it holds other things than weights" if isinstance(error, UnpicklingError) else "damaged or cut off"
+        raise UserError(f"{path}: cannot be read as a checkpoint ({reason})") from error
+    wrong = [name for name, kind in CONTENT.items() if not isinstance(found, dict) or type(found.get(name)) is not kind]
+    if wrong:
+        raise UserError(f"{path}: is not a checkpoint of this version of melgan_vc (no {wrong[0]} in it)")
     return found
-
-
-def first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:160]
 
 
 def canonical(value: Any) -> Any:

@@ -64,7 +64,7 @@ class View:
         if rest.get("project") in (None, ""):
             raise UserError("project is empty: give the Weights & Biases project that the training logs to")
         try:
-            return cls(sections=tuple(Section(**section) for section in sections.values() if section), **rest)
+            return cls(sections=tuple(Section(**section) for section in (sections or {}).values() if section), **rest)
         except (AttributeError, TypeError) as error:
             raise UserError(f"sections: {error}; conf/dashboard.yaml shows what a section has") from error
 
@@ -170,16 +170,16 @@ def save_view(view: View) -> str:
 def upload(view: View, sender: Connection) -> None:
     """Save a view and send back whether that went well, with its address or with what is wrong."""
     os.environ["WANDB_SILENT"] = "true"  # it would print an address of its own
-    import wandb
-
     try:
+        import wandb
+
         api = wandb.Api()
         workspace = build(replace(view, entity=view.entity or api.default_entity))
         workspace.save()
         sender.send((True, address(workspace, wandb.setup().settings.app_url)))
     except Exception as error:
-        if not type(error).__module__.startswith("wandb"):
-            raise
+        if not type(error).__module__.startswith("wandb") and not isinstance(error, ValueError):
+            raise  # pydantic refuses settings such as WANDB_BASE_URL with a ValueError
         sender.send((False, str(error)))
 
 

@@ -1,5 +1,6 @@
 """The training step: three networks, two optimizers."""
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from melgan_vc.training.optimizers import restore_settings, set_rates
 from melgan_vc.training.randomness import random_state, restore_random_state
 from melgan_vc.training.settings import Networks, OptimSettings
 
+log = logging.getLogger(__name__)
 GROUPS = ("generator", "discriminator")  # of losses, in the order of the optimizers
 NETWORKS = {"generator": ("generator", "siamese"), "discriminator": ("discriminator",)}  # that a group trains
 
@@ -200,6 +202,7 @@ class MelganVC(L.LightningModule):
         checkpoint["loggers"] = self.logger_memories | memories
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["state_dict"] = self.completed(checkpoint["state_dict"])
         self.batch_count = checkpoint["batch_count"]
         self.bad_batches = checkpoint["bad_batches"]
         self.rate_factor = checkpoint["rate_factor"]
@@ -207,6 +210,23 @@ class MelganVC(L.LightningModule):
         self.held_out = dict(checkpoint["held_out"])
         self.logger_memories = dict(checkpoint["loggers"])
         self.resumed_random_state = checkpoint["random"]
+
+    def completed(self, state: dict[str, Any]) -> dict[str, Any]:
+        """The weights of a checkpoint, with those that this training keeps beside its networks and that one did not.
+
+        A stability choice that is added to a training starts from nothing, an average from the generator as it is;
+        the state of one that was left out goes.
+        """
+        ours = self.state_dict()
+        added = [name for name in ours if name not in state]
+        for name in added:
+            trained = name.replace("average.network.", "generator.", 1)
+            state[name] = state[trained] if trained in state else ours[name]
+        left = [name for name in state if name not in ours]
+        for what, names in (("starts anew", added), ("is left out", left)):
+            for part in sorted({name.split(".")[0 if name.startswith("average.") else 1] for name in names}):
+                log.info("the state of %s %s", part, what)
+        return {name: state[name] for name in ours}
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A training from its config to its bundle."""
 
 import logging
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,22 +15,20 @@ from omegaconf import DictConfig, OmegaConf
 from melgan_vc.bundle import BEST_NAME, NAME, load
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.errors import UserError
-from melgan_vc.files import replacing
-from melgan_vc.training.build import about, build, build_trainer
-from melgan_vc.training.checkpoint_files import FOLDER, LAST, adopt
+from melgan_vc.training.build import build, build_trainer, settings_of
+from melgan_vc.training.checkpoint_files import FOLDER, LAST, adopt, candidates
 from melgan_vc.training.checkpoint_io import read
 from melgan_vc.training.loggers.base import RunLogger, Start
 from melgan_vc.training.module import MelganVC
-from melgan_vc.training.resume import (
+from melgan_vc.training.resume import ResumePoint, check_meaning, check_weights, resume_point
+from melgan_vc.training.run_config import (
     CONFIG,
-    ResumePoint,
-    check_meaning,
-    check_weights,
+    CommandLine,
     goes_on,
     report_changes,
-    resume_point,
     same_training,
     settle,
+    write_config,
 )
 from melgan_vc.training.run_directory import claimed, full_disk_explained
 from melgan_vc.training.snapshot import snapshot
@@ -38,17 +37,17 @@ from melgan_vc.training.stop import Stop
 log = logging.getLogger(__name__)
 
 
-def train(cfg: DictConfig, overrides: Sequence[str] = (), groups: Sequence[str] = ()) -> Path:
+def train(cfg: DictConfig, line: CommandLine | None = None) -> Path:
     """Train as a config says, from the start or from where a run was left; returns the run directory.
 
     It then holds config.yaml, metrics.csv, checkpoints/, samples/ and, also after an interruption, the bundle.
 
     Args:
         cfg: of ``conf/train.yaml``.
-        overrides, groups: see :func:`melgan_vc.training.resume.settle`.
+        line: that it was composed of: ``resume=PATH`` applies it to the config of that run.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    cfg = settle(cfg, overrides, groups)
+    cfg = settle(cfg, line)
     run_dir = Path(cfg.run_dir)
     with claimed(run_dir, resuming=goes_on(cfg)), full_disk_explained(run_dir):
         point = resume_point(cfg.resume, run_dir)
@@ -56,13 +55,16 @@ def train(cfg: DictConfig, overrides: Sequence[str] = (), groups: Sequence[str] 
         module, data = build(cfg)
         data.first_batch = point.batch_count if point is not None else 0
         trainer = build_trainer(cfg, data.first_batch, stop)  # all settings are checked before any work
-        data.prepare_data()
-        data.setup()
-        module.about = about(cfg, data)
+        module.about = settings_of(cfg, data)
         if point is not None:
+            report_changes(run_dir, cfg)
             check_meaning(point, module.about, cfg.allow_changes)
             check_weights(point, module.state_dict())
-            report_changes(run_dir, cfg)
+        data.prepare_data()
+        data.setup()
+        module.about["data"] = data.content
+        if point is not None:
+            check_meaning(point, {"data": data.content}, cfg.allow_changes)
         if point is not None and point.batch_count >= cfg.trainer.max_batches:
             finish(module, data, run_dir, point)
         else:
@@ -75,8 +77,8 @@ def train(cfg: DictConfig, overrides: Sequence[str] = (), groups: Sequence[str] 
                 log.info("going on after batch %d from %s", point.batch_count, point.path)
             with stop.listening():
                 fit(trainer, module, data, start, loggers)
+            report_end(module, cfg, "interrupted" if stop.signal is not None else "ended")
             if stop.signal is not None:
-                log.warning("interrupted after %d of %d batches", module.batch_count, cfg.trainer.max_batches)
                 raise SystemExit(stop.exit_code)
     if module.failure is not None:
         raise UserError(module.failure)
@@ -109,6 +111,14 @@ def fit(
     finally:
         for logger in loggers:
             logger.close(failed)
+
+
+def report_end(module: MelganVC, cfg: DictConfig, how: str) -> None:
+    """Where a training ended early, say so, and how to go on."""
+    if module.failure is None and module.batch_count < cfg.trainer.max_batches:
+        saved = any(candidates(Path(cfg.run_dir) / FOLDER))
+        further = f"; to go on: {shlex.quote(f'resume={cfg.run_dir}')}" if saved else ""
+        log.warning("%s after %d of %d batches%s", how, module.batch_count, cfg.trainer.max_batches, further)
 
 
 def begin_loggers(
@@ -150,8 +160,8 @@ def weights_are_finite(module: MelganVC) -> bool:
 def restore(module: MelganVC, point: ResumePoint) -> None:
     """The networks of a checkpoint, without training."""
     content = read(point.path)
-    module.load_state_dict(content["state_dict"])
     module.on_load_checkpoint(content)
+    module.load_state_dict(content["state_dict"])
 
 
 def export(module: MelganVC, data: ChunkDataModule, run_dir: Path, loggers: Sequence[RunLogger]) -> None:
@@ -166,11 +176,3 @@ def export(module: MelganVC, data: ChunkDataModule, run_dir: Path, loggers: Sequ
             kept = load(path).provenance
             for logger in loggers:
                 logger.publish(path, {"batches": kept["batches"], **kept.get("held_out", {})})
-
-
-def write_config(cfg: DictConfig, path: Path) -> None:
-    """The whole config under its final name in one step; references between settings stay, so that it can be used."""
-    stored = cfg.copy()
-    stored.resume, stored.allow_changes = None, []  # said for one start, not for the next
-    with replacing(path) as temporary:
-        temporary.write_text(OmegaConf.to_yaml(stored), encoding="utf-8")

@@ -10,7 +10,6 @@ from pathlib import Path
 from melgan_vc.bundle import NAME
 from melgan_vc.errors import UserError
 from melgan_vc.training.checkpoint_files import FOLDER, candidates
-from melgan_vc.training.resume import CONFIG
 
 LOCK = ".lock"
 
@@ -22,7 +21,7 @@ def claimed(run_dir: Path, resuming: bool) -> Iterator[None]:
     Raises:
         UserError: another process trains in it, or it holds a training that is not to be resumed.
     """
-    if not resuming and any((run_dir / name).exists() for name in (NAME, CONFIG, FOLDER)):
+    if not resuming and ((run_dir / NAME).exists() or any(candidates(run_dir / FOLDER))):
         raise UserError(
             f"{run_dir}: holds a training already; say resume=auto to go on with it, or give another run_dir"
         )

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a training between two batches, where its state is whole."""
+"""Ctrl-C, SIGTERM and a closed terminal end a training between two batches, where its state is whole."""
 
 import logging
 import signal
@@ -11,6 +11,7 @@ from typing import Any
 import lightning as L
 
 log = logging.getLogger(__name__)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop(L.Callback):
@@ -33,15 +34,20 @@ class Stop(L.Callback):
         if self.signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = number
-        log.warning("stopping after this batch; Ctrl-C again stops at once, without a checkpoint")
+        hint = "; Ctrl-C again stops at once, without a checkpoint" if number == signal.SIGINT else ""
+        log.warning("%s: stopping after this batch%s", signal.Signals(number).name, hint)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take both signals while the body runs; only the main thread of a process can."""
+        """Take the signals while the body runs; only the main thread of a process can.
+
+        One that is ignored stays so: nohup ignores SIGHUP.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self.receive) for number in (signal.SIGINT, signal.SIGTERM)}
+        heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, self.receive) for number in heard}
         try:
             yield
         finally:

@@ -198,6 +198,7 @@ def test_tensorboard_forgets_what_came_before_a_first_checkpoint(two_domains, tm
     folder = train("tensorboard", two_domains, tmp_path, "trainer.max_batches=4")
     for path in (folder / "checkpoints").glob("*.ckpt"):
         path.unlink()
+    (folder / "bundle.safetensors").unlink()
     train("tensorboard", two_domains, tmp_path, "resume=auto")
     curve = EventAccumulator(str(folder / "tensorboard")).Reload()
     assert [point.step for point in curve.Scalars("generator/travel")] == LOGGED

@@ -1,6 +1,7 @@
 """A training that was cut off goes on as if it had not been."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,10 +9,13 @@ import time
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from melgan_vc import bundle
+from melgan_vc.cli import CONF
 from melgan_vc.errors import UserError
 from melgan_vc.training import run
+from melgan_vc.training.run_config import CommandLine
 from tests.conftest import ROOT, TINY
 from tests.test_configs import composed
 
@@ -34,8 +38,14 @@ def settings(two_domains, folder, *more):
     ]
 
 
-def train(two_domains, folder, *more, overrides=(), groups=("experiment", "networks")):
-    return run.train(composed(*settings(two_domains, folder, *more)), overrides, groups)
+def train(two_domains, folder, *more):
+    return run.train(composed(*settings(two_domains, folder, *more)))
+
+
+def typed(*overrides):
+    """As python -m melgan_vc.train with these overrides."""
+    groups = [path.name for path in CONF.iterdir() if path.is_dir()]
+    return run.train(composed(*overrides), CommandLine(overrides, groups, lambda others: composed(*others)))
 
 
 def read(path):
@@ -140,7 +150,7 @@ def test_other_settings_are_told_and_other_meanings_refused(two_domains, tmp_pat
     caplog.set_level("INFO")
     train(two_domains, tmp_path, "trainer.max_batches=10")
     swapped = [f"data.source='{two_domains[1]}'", "trainer.max_batches=20", "resume=auto"]
-    with pytest.raises(UserError, match=r"trained with other data: data\.source: .* allow_changes=\[data\]"):
+    with pytest.raises(UserError, match=r"trained with other data: data\.source now has .* allow_changes=\[data\]"):
         train(two_domains, tmp_path, *swapped)
     with pytest.raises(UserError, match=r"trained with other chunk: chunk\.splits: 3 -> 2"):
         train(two_domains, tmp_path, "chunk.splits=2", "resume=auto")
@@ -148,6 +158,7 @@ def test_other_settings_are_told_and_other_meanings_refused(two_domains, tmp_pat
         train(two_domains, tmp_path, "networks.generator.channels=4", "resume=auto")
     with pytest.raises(UserError, match=r"other audio: audio\.top_db"):
         train(two_domains, tmp_path, "audio.top_db=60", "resume=auto", "allow_changes=[data]")
+    train(two_domains, tmp_path, "audio.top_db=60", "resume=auto", "allow_changes=[audio]", "trainer.max_batches=10")
     with pytest.raises(UserError, match=r"allow_changes is \['loss'\]: give a list"):
         train(two_domains, tmp_path, "resume=auto", "allow_changes=[loss]")
     train(two_domains, tmp_path, *swapped, "allow_changes=[data]", "optim.discriminator.lr=0.001")
@@ -157,19 +168,85 @@ def test_other_settings_are_told_and_other_meanings_refused(two_domains, tmp_pat
 
 def test_networks_that_do_not_fit_are_one_clear_error(two_domains, tmp_path):
     train(two_domains, tmp_path, "trainer.max_batches=10")
-    with pytest.raises(UserError, match=r"the weights do not fit this config \(\d+ of them"):
+    with pytest.raises(UserError, match=r"\d+ weights do not fit this config, first"):
         train(two_domains, tmp_path, "networks.generator.channels=4", "resume=auto", "allow_changes=[networks]")
 
 
 def test_a_run_directory_brings_its_own_config(two_domains, tmp_path):
     folder = train(two_domains, tmp_path, "trainer.max_batches=10", "losses.travel.weight=3")
-    given = ["trainer.max_batches=20", f"resume='{folder}'"]
-    run.train(composed(*given), given, ("experiment",))
-    from omegaconf import OmegaConf
-
+    typed("trainer.max_batches=20", f"resume='{folder}'")
     stored = OmegaConf.load(folder / "config.yaml")
     assert (stored.losses.travel.weight, stored.trainer.max_batches, stored.audio.n_mels) == (3, 20, 24)
     assert read(folder / "checkpoints" / "last.ckpt")["batch_count"] == 20
+
+
+def test_groups_and_removals_are_applied_to_the_runs_own_config(two_domains, tmp_path, caplog):
+    own = ["losses.travel.weight=3", "~callbacks.silence", "trainer.max_batches=10"]
+    folder = train(two_domains, tmp_path, *own)
+    more = ["stability=[clip,lecam,ema_rampup]", "callbacks=early_stopping", "~logger.csv", "logger=default"]
+    caplog.set_level("INFO")
+    typed(*more, "callbacks.validation.voice=false", "trainer.max_batches=12", f"resume='{folder}'")
+    stored = OmegaConf.load(folder / "config.yaml")
+    assert (stored.losses.travel.weight, stored.audio.n_mels, stored.optim.clip.generator) == (3, 24, 10)
+    assert stored.losses.lecam.weight == 0.15
+    assert {"early_stopping", "silence"} <= stored.callbacks.keys(), "a group that is named is taken whole"
+    assert list(stored.logger) == ["tensorboard"]
+    assert "the state of lecam starts anew" in caplog.text
+    assert read(folder / "checkpoints" / "last.ckpt")["batch_count"] == 12
+
+
+def test_an_average_that_is_added_starts_from_the_generator(two_domains, tmp_path):
+    folder = train(two_domains, tmp_path, "trainer.max_batches=10", "optim.ema_decay=null")
+    before = read(folder / "checkpoints" / "last.ckpt")["state_dict"]
+    train(two_domains, tmp_path, "trainer.max_batches=11", "optim.ema_decay=0.9999", "resume=auto")
+    after = read(folder / "checkpoints" / "last.ckpt")["state_dict"]
+    names = [name for name in after if name.startswith("average.network.") and after[name].is_floating_point()]
+    near = [(after[name] - before[name.replace("average.network", "generator")]).abs().max() for name in names]
+    assert len(names) > 10
+    assert max(value for name, value in zip(names, near, strict=True) if name.endswith("weight")) < 1e-4
+
+
+def test_a_run_is_resumed_from_another_folder_and_from_inside(two_domains, tmp_path, monkeypatch):
+    monkeypatch.chdir(two_domains[0].parent)
+    given = ["data.source=source", "data.target=target", f"data.store='{tmp_path / 'mels'}'", "trainer.max_batches=10"]
+    folder = train(two_domains, tmp_path, *given)
+    monkeypatch.chdir(folder / "checkpoints")
+    for number, where in enumerate((".", "last.ckpt", "..")):
+        assert typed(f"resume={where}", f"trainer.max_batches={11 + number}").resolve() == folder
+    assert read("last.ckpt")["batch_count"] == 13
+
+
+def test_a_start_that_failed_does_not_block_the_next(two_domains, tmp_path, monkeypatch):
+    monkeypatch.setattr("melgan_vc.training.callbacks.checkpoint.checkpoint_bytes", lambda module: 10**18)
+    with pytest.raises(UserError, match="are free; free some"):
+        train(two_domains, tmp_path)
+    monkeypatch.undo()
+    train(two_domains, tmp_path, "trainer.max_batches=2")
+
+
+def test_auto_does_not_overwrite_a_bundle_without_checkpoints(two_domains, tmp_path):
+    folder = train(two_domains, tmp_path, "trainer.max_batches=2")
+    shutil.rmtree(folder / "checkpoints")
+    with pytest.raises(UserError, match="holds no checkpoint to go on from"):
+        train(two_domains, tmp_path, "resume=auto")
+
+
+@pytest.mark.parametrize("text", ["a: [b", "", "- 5", "\x00"])
+def test_a_damaged_config_is_one_clear_error(text, two_domains, tmp_path):
+    folder = train(two_domains, tmp_path, "trainer.max_batches=10")
+    (folder / "config.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"config\.yaml: .*remove it and give all settings"):
+        typed(f"resume='{folder}'")
+
+
+def test_a_checkpoint_of_another_shape_is_one_clear_error(two_domains, tmp_path):
+    folder = train(two_domains, tmp_path, "trainer.max_batches=10")
+    last = folder / "checkpoints" / "last.ckpt"
+    content = read(last)
+    for name, value in (("random", None), ("batch_count", "5"), ("state_dict", [])):
+        torch.save(content | {name: value}, tmp_path / "other.ckpt")
+        with pytest.raises(UserError, match=rf"not a checkpoint of this version of melgan_vc \(no {name} in it\)"):
+            train(two_domains, tmp_path / "new", f"resume='{tmp_path / 'other.ckpt'}'")
 
 
 def test_a_checkpoint_elsewhere_starts_a_new_run(two_domains, tmp_path):
@@ -185,15 +262,16 @@ def test_an_older_checkpoint_gives_up_the_later_ones(two_domains, tmp_path, capl
     whole = train(two_domains, tmp_path / "whole", "checkpoint.keep_best=9")
     folder = train(two_domains, tmp_path / "cut", "checkpoint.keep_best=9")
     older = folder / "checkpoints" / "best_0000020.ckpt"
-    given = [f"resume='{older}'", "trainer.max_batches=23", "checkpoint.keep_best=9"]
-    train(two_domains, tmp_path / "cut", *given, overrides=given)
+    typed(f"resume='{older}'", "trainer.max_batches=23")
     assert {path.name for path in (folder / "checkpoints" / "abandoned").iterdir()} == {
+        "best.safetensors",
         "best_0000040.ckpt",
+        "best_0000040.safetensors",
         "last.ckpt",
         "previous.ckpt",
     }
     assert read(folder / "checkpoints" / "last.ckpt")["batch_count"] == 23
-    assert not (folder / "best.safetensors").exists(), "the best bundle was of batch 40, which may not come to be again"
+    assert bundle.load(folder / "best.safetensors").provenance["batches"] == 20
     train(two_domains, tmp_path / "cut", "resume=auto", "checkpoint.keep_best=9")
     assert_same_files(whole, folder)
 
@@ -202,7 +280,7 @@ def test_another_runs_checkpoint_does_not_overwrite_a_training(two_domains, tmp_
     one = train(two_domains, tmp_path / "one", "trainer.max_batches=10")
     other = train(two_domains, tmp_path / "other", "trainer.max_batches=10", "seed=5")
     with pytest.raises(UserError, match="holds a training already"):
-        train(two_domains, tmp_path / "other", f"resume='{one}'", overrides=[f"run_dir={other}"])
+        typed(f"resume='{one}'", f"run_dir='{other}'")
 
 
 def test_a_stale_bundle_of_a_finished_training_is_renewed(two_domains, tmp_path):
@@ -219,11 +297,10 @@ def test_allowed_changes_are_allowed_once(two_domains, tmp_path):
     folder = train(two_domains, tmp_path, "trainer.max_batches=10")
     given = ["trainer.max_batches=20", f"data.source='{two_domains[1]}'", f"resume='{folder}'"]
     with pytest.raises(UserError, match="trained with other data"):
-        run.train(composed(*given), given, ("experiment",))
-    run.train(composed(*given, "allow_changes=[data]"), [*given, "allow_changes=[data]"], ("experiment",))
-    given = ["trainer.max_batches=30", f"data.source='{two_domains[0]}'", f"resume='{folder}'"]
+        typed(*given)
+    typed(*given, "allow_changes=[data]")
     with pytest.raises(UserError, match="trained with other data"):
-        run.train(composed(*given), given, ("experiment",))
+        typed("trainer.max_batches=30", f"data.source='{two_domains[0]}'", f"resume='{folder}'")
 
 
 @pytest.mark.parametrize("wrong", ["resume=5", "resume=''", "resume=[a]", "allow_changes=null", "allow_changes=data"])

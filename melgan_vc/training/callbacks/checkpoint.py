@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import shutil
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from melgan_vc.training.checkpoint_files import (
     LAST,
     NEXT,
     PREVIOUS,
+    abandon,
     best_name,
     best_names,
+    bundle_of,
     candidates,
     duplicate,
 )
@@ -37,8 +40,8 @@ MEGABYTE = 1e6
 class KeptCheckpoints(HeldOutListener, Checkpoint):
     """Writes ``checkpoints/last.ckpt`` and keeps the one before as ``previous.ckpt``, the best as ``best_*.ckpt``.
 
-    The generator of the best is also left as ``best.safetensors``, a bundle. Lightning runs this callback after all
-    others, so that what they keep is in the checkpoint.
+    Beside each of the best lies the bundle of its generator, and that of the very best is also ``best.safetensors``.
+    Lightning runs this callback after all others, so that what they keep is in the checkpoint.
 
     Args:
         every_batches: between two checkpoints.
@@ -79,6 +82,9 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         """Say what the checkpoints will take; refuse a disk without room for one."""
         one, most = checkpoint_bytes(module), 3 + self.keep_best  # one more while a new one is written
         run_dir = Path(trainer.default_root_dir)
+        (run_dir / FOLDER).mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=run_dir / FOLDER):
+            pass  # a folder that cannot be written is known now
         files = {entry.st_ino: entry.st_size for entry in map(Path.stat, candidates(run_dir / FOLDER))}
         free = shutil.disk_usage(run_dir).free
         need = f"checkpoints take {one / MEGABYTE:.1f} MB each, {most * one / MEGABYTE:.1f} MB in all"
@@ -100,7 +106,9 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
             duplicate(folder / LAST, folder / best_name(batch))
         self.best = [entry for entry in self.best if (folder / best_name(entry[0])).exists()]
         if best.is_file() and load(best).provenance["batches"] > batch:
-            best.unlink()
+            abandon(best, folder)
+        if self.best and not best.is_file() and (kept := bundle_of(folder / best_name(self.best[0][0]))).is_file():
+            duplicate(kept, best)
 
     def on_held_out(self, trainer: L.Trainer, module: MelganVC, outcome: HeldOut) -> None:  # type: ignore[override]
         score = self.monitor.score(outcome) if self.keep_best else None
@@ -110,9 +118,12 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         entries.sort(key=lambda entry: entry[1], reverse=True)
         self.best = entries[: self.keep_best]
         self.ranked = any(batch == outcome.batch for batch, _ in self.best)
-        if self.best[0][0] == outcome.batch and trainer.is_global_zero:
-            best = snapshot(module, trainer.datamodule.audio, module.held_out)  # type: ignore[attr-defined]
-            best.save(Path(trainer.default_root_dir) / BEST_NAME)
+        if self.ranked and trainer.is_global_zero:
+            run_dir = Path(trainer.default_root_dir)
+            bundle = bundle_of(run_dir / FOLDER / best_name(outcome.batch))
+            snapshot(module, trainer.datamodule.audio, module.held_out).save(bundle)  # type: ignore[attr-defined]
+            if self.best[0][0] == outcome.batch:
+                duplicate(bundle, run_dir / BEST_NAME)
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
         last = trainer.should_stop or trainer.is_last_batch
@@ -143,6 +154,7 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         for path in best_names(folder):
             if path.name not in {best_name(batch) for batch, _ in self.best}:
                 path.unlink()
+                bundle_of(path).unlink(missing_ok=True)
 
     def state_dict(self) -> dict[str, Any]:
         return {"measure": self.monitor.measure, "best": [list(entry) for entry in self.best]}

@@ -17,8 +17,10 @@ class BatchProgress(L.Callback):
     def __init__(self) -> None:
         self.bar: tqdm[Any] | None = None
 
-    def on_train_start(self, trainer: L.Trainer, module: MelganVC) -> None:  # type: ignore[override]
-        self.bar = tqdm(
+    def on_train_batch_start(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
+        if self.bar is not None:
+            return
+        self.bar = tqdm(  # not before: what is said at the start would share its line
             desc="training",
             initial=module.batch_count,
             total=module.batch_count + int(trainer.num_training_batches),

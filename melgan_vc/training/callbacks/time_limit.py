@@ -1,11 +1,14 @@
 """End a training by the clock."""
 
+import logging
 import time
 from typing import Any
 
 import lightning as L
 
 from melgan_vc.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 class TimeLimit(L.Callback):
@@ -26,3 +29,4 @@ class TimeLimit(L.Callback):
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
         if time.monotonic() - self.started >= self.seconds:
             trainer.should_stop = True
+            log.info("trainer.max_minutes=%g are over", self.seconds / 60)

@@ -1,0 +1,215 @@
+"""The config that a run starts with: the command line's, or for a resumed one its own and what was given beside it."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from melgan_vc.data.corpus import BUNDLED
+from melgan_vc.errors import UserError
+from melgan_vc.files import replacing
+from melgan_vc.training.checkpoint_files import FOLDER
+
+log = logging.getLogger(__name__)
+CONFIG = "config.yaml"
+AUTO = "auto"
+OF_THE_START = ("resume", "allow_changes")  # say how to start, not what to train
+MEANING = ("audio", "chunk", "networks", "data")  # a change makes it another training
+PATHS = ("data.source", "data.target", "data.store")
+AROUND_IT = (  # no batch depends on these; the data's content is checked by itself
+    "trainer.max_", "callbacks.", "checkpoint.", "logger.", "name:", "optim.log_every:",
+    "data.workers:", *(f"{key}:" for key in PATHS),
+)  # fmt: skip
+ABSENT = "(not set)"
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """What a user typed.
+
+    Attributes:
+        overrides: KEY=VALUE.
+        groups: names of config groups: for them VALUE is a file.
+        compose: makes the config of other overrides.
+    """
+
+    overrides: Sequence[str]
+    groups: Sequence[str]
+    compose: Callable[[Sequence[str]], DictConfig]
+
+    @property
+    def keys(self) -> list[str]:
+        """What is overridden, a leading ~ where it is taken away."""
+        return [override.partition("=")[0].lstrip("+") for override in self.overrides]
+
+
+def settle(cfg: DictConfig, line: CommandLine | None = None) -> DictConfig:
+    """The config of a run, with its run directory: for ``resume=PATH`` the stored one and what was given beside it.
+
+    Args:
+        cfg: as composed.
+        line: that it was composed of.
+
+    Raises:
+        UserError: the path to resume from is none, or its config cannot be read.
+    """
+    check_start(cfg)
+    settled = cfg.copy()
+    line = line or CommandLine((), (), lambda overrides: cfg)
+    if cfg.resume == AUTO and "${now" in str(OmegaConf.to_container(cfg, resolve=False)["run_dir"]):  # type: ignore[index,call-overload]
+        settled.run_dir = literal(newest_run(Path(cfg.run_dir).parent) or cfg.run_dir)
+    elif cfg.resume not in (None, AUTO):
+        home = run_dir_of(whole_path(cfg.resume))
+        if home and (home / CONFIG).is_file():
+            settled = continued(stored_config(home / CONFIG), cfg, line)
+        elif home:
+            log.warning("warning: %s has no %s, so all settings are those of the command line", home, CONFIG)
+        if home and "run_dir" not in line.keys:
+            settled.run_dir = literal(home)
+    settled.run_dir = literal(Path(settled.run_dir).expanduser())
+    for key in PATHS:  # so that the run can be resumed from anywhere
+        value = OmegaConf.select(settled, key)
+        if isinstance(value, str) and not value.startswith(BUNDLED):
+            OmegaConf.update(settled, key, literal(whole_path(value)))
+    return settled
+
+
+def continued(stored: DictConfig, cfg: DictConfig, line: CommandLine) -> DictConfig:
+    """A run's own config with the settings, groups and removals of a command line."""
+    settled = stored.copy()
+    for key in cfg:
+        if key not in settled or key in OF_THE_START:
+            settled[key] = cfg[key]
+    chosen = [key for key in line.keys if key in line.groups]
+    if chosen:
+        plain: Any = OmegaConf.to_container(line.compose(()), resolve=False)
+        now: Any = OmegaConf.to_container(cfg, resolve=False)
+        for key in set(chosen) & now.keys():
+            settled[key] = now[key]
+        if not now.keys() >= set(chosen):  # such as experiment and stability, which set values of other groups
+            before, after = flat(plain), flat(now)
+            for key in after:
+                if after[key] != before.get(key, ABSENT):
+                    OmegaConf.update(settled, key, after[key], force_add=True)
+    for key in line.keys:
+        if key.startswith("~"):
+            home, _, name = key[1:].rpartition(".")
+            holder = OmegaConf.select(settled, home) if home else settled
+            if isinstance(holder, DictConfig):
+                holder.pop(name, None)
+        elif key not in line.groups and "@" not in key and "/" not in key:
+            OmegaConf.update(settled, key, OmegaConf.select(cfg, key), force_add=True)
+    return settled
+
+
+def check_start(cfg: DictConfig) -> None:
+    """Refuse what does not say how to start."""
+    if cfg.resume is not None and not (isinstance(cfg.resume, str) and cfg.resume):
+        raise UserError(f"resume is {cfg.resume!r}: give auto, a run directory or a checkpoint")
+    allowed = cfg.allow_changes
+    if not isinstance(allowed, ListConfig) or any(name not in MEANING for name in allowed):
+        raise UserError(f"allow_changes is {allowed!r}: give a list of some of {', '.join(MEANING)}, such as [data]")
+
+
+def whole_path(text: str) -> Path:
+    """A path as users write it, from the root; links in it stay."""
+    return Path(text).expanduser().absolute()
+
+
+def literal(path: Path | str) -> str:
+    """A path as a config must hold it to give it back unchanged."""
+    return str(path).replace("${", "\\${")
+
+
+def goes_on(cfg: DictConfig) -> bool:
+    """Whether a settled config goes on with what is in its run directory, not with a copy of another's checkpoint."""
+    if cfg.resume in (None, AUTO):
+        return cfg.resume == AUTO
+    home = run_dir_of(whole_path(cfg.resume))
+    return home is not None and home.resolve() == Path(cfg.run_dir).resolve()
+
+
+def newest_run(folder: Path) -> Path | None:
+    """The run of a folder with the newest checkpoint, if there is any."""
+    runs = {path.parent.parent: path.stat().st_mtime for path in folder.glob(f"*/{FOLDER}/*.ckpt")}
+    return max(runs, key=lambda run: runs[run]) if runs else None
+
+
+def run_dir_of(path: Path) -> Path | None:
+    """The run directory of a whole path to resume from; None for a checkpoint that lies elsewhere."""
+    if path.is_dir():
+        return path.parent if path.name == FOLDER else path
+    if not path.exists():
+        raise UserError(f"resume={path}: there is no such run directory or checkpoint; give one, or resume=auto")
+    return path.parent.parent if path.parent.name == FOLDER else None
+
+
+def stored_config(path: Path) -> DictConfig:
+    """The config that a run was started with.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        found = OmegaConf.load(path)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: cannot be read ({' '.join(str(error).split())}); put it right, or remove it and give all settings"
+        ) from error
+    if not isinstance(found, DictConfig) or not set(MEANING) <= found.keys():
+        raise UserError(f"{path}: is not a run's config; put it right, or remove it and give all settings")
+    return found
+
+
+def write_config(cfg: DictConfig, path: Path) -> None:
+    """The whole config under its final name in one step; references between settings stay, so that it can be used."""
+    stored = cfg.copy()
+    stored.resume, stored.allow_changes = None, []  # said for one start, not for the next
+    with replacing(path) as temporary:
+        temporary.write_text(OmegaConf.to_yaml(stored), encoding="utf-8")
+
+
+def changes_since(run_dir: Path, cfg: DictConfig) -> list[str]:
+    """Which settings of a run differ from those that it had before, as "key: before -> now"."""
+    if not (run_dir / CONFIG).is_file():
+        return []
+    stored = stored_config(run_dir / CONFIG)
+    stored.run_dir = literal(cfg.run_dir)
+    before, now = (OmegaConf.to_container(config, resolve=True) for config in (stored, cfg))
+    found = differences(before, now)  # type: ignore[arg-type]
+    return [change for change in found if not change.startswith(OF_THE_START)]
+
+
+def report_changes(run_dir: Path, cfg: DictConfig) -> None:
+    """Say which settings differ from those that the run had before."""
+    changes = changes_since(run_dir, cfg)
+    if changes:
+        log.info("resuming with other settings than before:\n  %s", "\n  ".join(changes))
+
+
+def same_training(run_dir: Path, cfg: DictConfig) -> bool:
+    """Whether a batch that is trained again is the same as before: no setting has changed that it depends on."""
+    return goes_on(cfg) and all(change.startswith(AROUND_IT) for change in changes_since(run_dir, cfg))
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Each setting that differs, as "key: before -> now"."""
+    one, other = flat(before), flat(now)
+    return [
+        f"{key}: {one.get(key, ABSENT)} -> {other.get(key, ABSENT)}"
+        for key in sorted(one.keys() | other.keys())
+        if one.get(key, ABSENT) != other.get(key, ABSENT)
+    ]
+
+
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """A nested mapping with dotted keys."""
+    if not isinstance(value, Mapping) or not value:
+        return {prefix: value}
+    return {
+        key: entry for name, inner in value.items() for key, entry in flat(inner, f"{prefix}.{name}".strip(".")).items()
+    }
