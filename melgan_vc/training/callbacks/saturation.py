@@ -1,5 +1,6 @@
 """Notice a discriminator that the generator can no longer learn from."""
 
+import math
 from typing import Any
 
 import lightning as L
@@ -30,20 +31,28 @@ class Saturation(Guard):
         self.window = check_whole("callbacks.saturation.window", window)
         self.low = check_number("callbacks.saturation.low", low)
         self.high = check_number("callbacks.saturation.high", high)
-        self.average = torch.tensor(1.0)  # of an untrained discriminator
+        self.average = 1.0  # of an untrained discriminator
         self.batches = 0
+        self.pending: list[Tensor] = []  # losses that are not in the average yet: no wait for a GPU at every batch
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
         real, fake = (module.latest.get(name) for name in HALVES)
         if not (isinstance(real, Tensor) and isinstance(fake, Tensor)):
             return  # without a hinge loss there is nothing to judge by
         self.batches += 1
-        if self.average.device != real.device:
-            self.average = self.average.to(real.device)
-        mean = (real + fake).float() / 2  # tensors all along: no wait for a GPU
-        self.average = torch.where(mean.isfinite(), self.average.lerp(mean, 1 / self.window), self.average)
-        if self.batches % LOOK_EVERY == 0 and self.batches > LOOK_EVERY:
-            self.judge(trainer, module, float(self.average))
+        self.pending += (real, fake)
+        if self.batches % LOOK_EVERY == 0:
+            self.catch_up()
+            if self.batches > LOOK_EVERY:
+                self.judge(trainer, module, self.average)
+
+    def catch_up(self) -> None:
+        """Let the average follow all losses so far."""
+        if self.pending:
+            for real, fake in torch.stack(self.pending).float().view(-1, 2).tolist():
+                if math.isfinite(real + fake):
+                    self.average += ((real + fake) / 2 - self.average) / self.window
+        self.pending.clear()
 
     def judge(self, trainer: L.Trainer, module: MelganVC, average: float) -> None:
         if average < self.low:
@@ -64,8 +73,9 @@ class Saturation(Guard):
             self.fine()
 
     def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"average": float(self.average), "batches": self.batches}
+        self.catch_up()
+        return super().state_dict() | {"average": self.average, "batches": self.batches}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
-        self.average, self.batches = torch.tensor(state["average"]), state["batches"]
+        self.average, self.batches = state["average"], state["batches"]
