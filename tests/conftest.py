@@ -87,6 +87,18 @@ def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
 
 
+def tiny_training(two_domains: tuple[Path, Path], folder: Path, *more: str) -> list[str]:
+    """Overrides of a training that takes seconds and leaves folder/run."""
+    return [
+        *TINY,
+        f"data.source='{two_domains[0]}'",
+        f"data.target='{two_domains[1]}'",
+        f"data.store='{folder / 'prepared'}'",
+        f"run_dir='{folder / 'run'}'",
+        *more,
+    ]
+
+
 def run_command(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """python -m melgan_vc.<name> as a user runs it."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}

@@ -6,7 +6,7 @@ from hydra import compose, initialize_config_dir
 from melgan_vc.cli import CONF
 from melgan_vc.errors import UserError
 from melgan_vc.training import run
-from tests.conftest import TINY
+from tests.conftest import TINY, tiny_training
 
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 
@@ -20,11 +20,7 @@ def composed(*overrides):
 def test_experiment_trains_two_batches_to_a_bundle(experiment, two_domains, tmp_path):
     cfg = composed(
         f"experiment={experiment}",
-        *TINY,
-        f"data.source='{two_domains[0]}'",
-        f"data.target='{two_domains[1]}'",
-        f"data.store='{tmp_path / 'prepared'}'",
-        f"run_dir='{tmp_path / 'run'}'",
+        *tiny_training(two_domains, tmp_path),
         "trainer.max_batches=2",
         "optim.log_every=1",
         "callbacks.validation.every_batches=2",
@@ -37,9 +33,8 @@ def test_experiment_trains_two_batches_to_a_bundle(experiment, two_domains, tmp_
 
 
 def test_an_experiment_trains_without_the_callbacks_that_it_tunes(two_domains, tmp_path):
-    data = [f"data.source='{two_domains[0]}'", f"data.target='{two_domains[1]}'", f"data.store='{tmp_path / 'mels'}'"]
-    where = ["callbacks=none", "checkpoint=none", f"run_dir='{tmp_path / 'run'}'", "trainer.max_batches=2"]
-    folder = run.train(composed("experiment=quickstart", *TINY, *data, *where))
+    bare = ["callbacks=none", "checkpoint=none", "trainer.max_batches=2"]
+    folder = run.train(composed("experiment=quickstart", *tiny_training(two_domains, tmp_path), *bare))
     assert (folder / "bundle.safetensors").is_file()
     assert not (folder / "checkpoints").exists()
     assert not (folder / "samples").exists()

@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from melgan_vc.cli import CONF
 from melgan_vc.errors import UserError
 from melgan_vc.training import run
-from tests.conftest import TINY
+from tests.conftest import tiny_training
 from tests.test_configs import composed
 
 LEVERS = sorted(path.stem for path in (CONF / "stability").glob("*.yaml"))
@@ -17,11 +17,7 @@ LEVERS = sorted(path.stem for path in (CONF / "stability").glob("*.yaml"))
 
 def settings(tmp_path, two_domains, *more):
     return composed(
-        *TINY,
-        f"data.source='{two_domains[0]}'",
-        f"data.target='{two_domains[1]}'",
-        f"data.store='{tmp_path / 'prepared'}'",
-        f"run_dir='{tmp_path / 'run'}'",
+        *tiny_training(two_domains, tmp_path),
         "trainer.max_batches=2",
         "optim.log_every=1",
         "callbacks.validation=null",

@@ -5,7 +5,6 @@ from functools import partial
 import lightning as L
 import pytest
 import torch
-from torch.utils.data import DataLoader
 
 from melgan_vc.audio.chunks import join, split
 from melgan_vc.errors import UserError
@@ -18,25 +17,10 @@ from melgan_vc.training.augment import Augment
 from melgan_vc.training.module import frozen
 from melgan_vc.training.schedules import Cosine, Warmup
 from melgan_vc.training.settings import OptimSettings
-from tests.training.test_module import ADAM, LOSSES, tiny_batches, tiny_module
+from tests.training.test_module import ADAM, LOSSES, tiny_batches, tiny_module, trained
 
 pytestmark = pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint")
 CLIP = {"generator": 0.5, "siamese": 0.25, "discriminator": 0.125}
-
-
-def fit(module, batches, *callbacks, checkpoint=None, **settings):
-    trainer = L.Trainer(
-        max_epochs=1,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=list(callbacks),
-        **settings,
-    )
-    trainer.fit(module, DataLoader(batches, batch_size=None), ckpt_path=checkpoint)
-    return trainer
 
 
 def levers(**weights):
@@ -80,7 +64,7 @@ def plain_training(module, batches):
 
 def test_off_is_the_plain_training_bit_for_bit():
     module, plain = tiny_module(), tiny_module()
-    trainer = fit(module, tiny_batches(7))
+    trainer = trained(module, tiny_batches(7))
     plain_training(plain, tiny_batches(7))
     assert same(module.state_dict(), plain.state_dict())
     assert {group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups} == {2e-4}
@@ -89,14 +73,14 @@ def test_off_is_the_plain_training_bit_for_bit():
 
 def test_levers_without_effect_change_nothing():
     module, plain = tiny_module(), tiny_module()
-    fit(plain, tiny_batches(4))
+    trained(plain, tiny_batches(4))
     module = tiny_module(
         levers(r1=0.0, lecam=0.0),
         clip=dict.fromkeys(CLIP, 1e6),
         schedule=Cosine(100, final=1.0),
         augment=Augment(0, 0, 0, 0),
     )
-    fit(module, tiny_batches(4))
+    trained(module, tiny_batches(4))
     assert {"discriminator/r1", "discriminator/lecam"} < set(module.latest)
     state = {key: value for key, value in module.state_dict().items() if not key.startswith("losses_with_state")}
     assert same(state, plain.state_dict())
@@ -125,7 +109,7 @@ def norms(module):
 
 def test_each_network_is_clipped_at_its_own_step():
     module, record = tiny_module(clip=CLIP), Norms()
-    fit(module, tiny_batches(1), record)
+    trained(module, tiny_batches(1), record)
     assert record.before[0]["generator"] > 0.5
     assert record.before[0]["siamese"] > 0.25
     assert record.before[1]["discriminator"] > 0.125
@@ -137,7 +121,7 @@ def test_each_network_is_clipped_at_its_own_step():
 def test_a_network_without_a_norm_is_not_clipped(monkeypatch):
     called = []
     monkeypatch.setattr(gradients.nn.utils, "clip_grad_norm_", lambda parameters, norm: called.append(norm))
-    fit(tiny_module(clip={"siamese": 3.0, "generator": None}), tiny_batches(4))
+    trained(tiny_module(clip={"siamese": 3.0, "generator": None}), tiny_batches(4))
     assert called == [3.0, 3.0]  # at batches 0 and 3
 
 
@@ -150,7 +134,7 @@ class Clear(L.Callback):
 
 def test_steps_without_gradients_are_no_steps():
     module, start = tiny_module(clip=CLIP), tiny_module()
-    fit(module, tiny_batches(2), Clear())
+    trained(module, tiny_batches(2), Clear())
     assert same(dict(module.generator.named_parameters()), dict(start.generator.named_parameters()))
     assert same(dict(module.discriminator.named_parameters()), dict(start.discriminator.named_parameters()))
 
@@ -168,7 +152,7 @@ class Rates(L.Callback):
 def test_rates_follow_the_schedule_and_the_factor():
     module, record = tiny_module(schedule=Warmup(4)), Rates()
     module.rate_factor = 0.5
-    fit(module, tiny_batches(5), record)
+    trained(module, tiny_batches(5), record)
     assert record.found == [[2e-4 * factor] * 2 for factor in (0.125, 0.25, 0.375, 0.5, 0.5)]
 
 
@@ -176,7 +160,7 @@ def test_augment_touches_real_and_fake_in_both_steps():
     module = tiny_module(augment=lambda windows: torch.zeros_like(windows) + 0 * windows)
     seen = []
     module.discriminator.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
-    fit(module, tiny_batches(2))
+    trained(module, tiny_batches(2))
     assert [len(windows) for windows in seen] == [4, 8, 8]  # fake; real and fake; real and fake
     assert not any(windows.any() for windows in seen)
 
@@ -184,7 +168,7 @@ def test_augment_touches_real_and_fake_in_both_steps():
 def test_lecam_is_updated_once_a_discriminator_step():
     losses = levers()
     module = tiny_module(losses)
-    fit(module, tiny_batches(5))
+    trained(module, tiny_batches(5))
     assert losses["lecam"].loss.steps.item() == 5
     assert module.state_dict()["losses_with_state.lecam.steps"].item() == 5
 
@@ -211,8 +195,8 @@ class SaveAt(L.Callback):
 def test_all_state_survives_a_checkpoint_bit_for_bit(precision, tmp_path):
     straight, resumed, batches, path = everything(), everything(), tiny_batches(8), tmp_path / "five.ckpt"
     straight.rate_factor = 0.5
-    trainer = fit(straight, batches, SaveAt(5, path), precision=precision)
-    again = fit(resumed, batches[5:], checkpoint=path, precision=precision)
+    trainer = trained(straight, batches, SaveAt(5, path), precision=precision)
+    again = trained(resumed, batches[5:], checkpoint=path, precision=precision)
     assert resumed.batch_count == 8
     assert resumed.rate_factor == 0.5
     assert resumed.average.updates == 4
@@ -223,9 +207,9 @@ def test_all_state_survives_a_checkpoint_bit_for_bit(precision, tmp_path):
 
 def test_on_resume_the_configs_values_win_over_the_checkpoints(tmp_path):
     path = tmp_path / "two.ckpt"
-    fit(everything(), tiny_batches(4), SaveAt(2, path))
+    trained(everything(), tiny_batches(4), SaveAt(2, path))
     module, record = everything(lr=1e-3, betas=(0.8, 0.9)), Rates()
-    trainer = fit(module, tiny_batches(4)[2:], record, checkpoint=path)
+    trainer = trained(module, tiny_batches(4)[2:], record, checkpoint=path)
     expected = [1e-3 * Cosine(8)(batch) for batch in (2, 3)]
     assert record.found == [[rate] * 2 for rate in expected]
     for optimizer in trainer.optimizers:

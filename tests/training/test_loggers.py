@@ -18,7 +18,7 @@ from melgan_vc.training import run
 from melgan_vc.training.loggers import wandb_file
 from melgan_vc.training.loggers.csv import rows_until
 from melgan_vc.training.wandb_key import has_key
-from tests.conftest import TINY
+from tests.conftest import tiny_training
 from tests.test_configs import composed
 
 LOSSES = {f"generator/{name}" for name in ("hinge", "travel", "margin", "identity", "total")} | {
@@ -30,13 +30,9 @@ LOGGED = [2, 4, 6, 8, 10, 12]
 def train(logger, two_domains, tmp_path, *more):
     return run.train(
         composed(
-            *TINY,
+            *tiny_training(two_domains, tmp_path),
             f"logger={logger}",
-            f"data.source='{two_domains[0]}'",
-            f"data.target='{two_domains[1]}'",
-            f"data.store='{tmp_path / 'prepared'}'",
             "data.validation_share=0.3",
-            f"run_dir='{tmp_path / 'run'}'",
             "trainer.max_batches=12",
             "optim.log_every=2",
             "checkpoint.every_batches=4",

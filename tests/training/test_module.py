@@ -54,8 +54,8 @@ def tiny_module(losses=None, seed=0, **optim):
     return MelganVC(networks, grouped(losses or LOSSES), OptimSettings(ADAM, ADAM, **optim), CHUNK)
 
 
-def fit(module, batches):
-    record = Record()
+def trained(module, batches, *callbacks, checkpoint=None, **settings):
+    """The trainer that has trained a module on these batches."""
     trainer = L.Trainer(
         max_epochs=1,
         accelerator="cpu",
@@ -63,9 +63,16 @@ def fit(module, batches):
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[record],
+        callbacks=list(callbacks),
+        **settings,
     )
-    trainer.fit(module, DataLoader(batches, batch_size=None))
+    trainer.fit(module, DataLoader(batches, batch_size=None), ckpt_path=checkpoint)
+    return trainer
+
+
+def fit(module, batches):
+    record = Record()
+    trained(module, batches, record)
     return record
 
 

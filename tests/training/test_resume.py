@@ -16,18 +16,14 @@ from melgan_vc.cli import CONF
 from melgan_vc.errors import UserError
 from melgan_vc.training import run
 from melgan_vc.training.run_config import CommandLine
-from tests.conftest import ROOT, TINY
+from tests.conftest import ROOT, tiny_training
 from tests.test_configs import composed
 
 
 def settings(two_domains, folder, *more):
     return [
-        *TINY,
-        f"data.source='{two_domains[0]}'",
-        f"data.target='{two_domains[1]}'",
-        f"data.store='{folder / 'prepared'}'",
+        *tiny_training(two_domains, folder),
         "data.validation_share=0.3",
-        f"run_dir='{folder / 'run'}'",
         "logger=csv",
         "optim.log_every=5",
         "checkpoint.every_batches=10",
