@@ -26,12 +26,14 @@ class ChunkDataModule(L.LightningDataModule):
     Args:
         source, target: folders, or ``bundled:...``.
         audio, chunk: the mels and the windows to make.
-        batch_size: windows of each domain in a batch.
+        batch_size: windows of each domain in a batch, over all processes of a training.
+        device_batch_size: the same for each of them; None shares ``batch_size`` out.
         store: folder for the prepared mels.
         validation_share: of the files that are held out.
         seed: of the random windows.
         workers: loader processes; 0 is fastest for windows this small.
         progress: show bars.
+        part, parts: this process is the part-th of so many.
 
     Attributes:
         first_batch: number of the first batch of the training, more than 0 where it is resumed.
@@ -44,16 +46,26 @@ class ChunkDataModule(L.LightningDataModule):
         audio: AudioSpec,
         chunk: ChunkSpec,
         batch_size: int = 16,
+        device_batch_size: int | None = None,
         store: str = "prepared",
         validation_share: float = 0.05,
         seed: int = 0,
         workers: int = 0,
         progress: bool = True,
+        part: int = 0,
+        parts: int = 1,
     ) -> None:
         super().__init__()
-        if not isinstance(batch_size, int) or batch_size < 2:
+        name, size = "batch_size", batch_size
+        if device_batch_size is not None:
+            name, size = "device_batch_size", device_batch_size
+        if not isinstance(size, int) or size < 2:
+            raise UserError(f"data.{name} is {size!r}: give a whole number from 2, for batch norm needs several items")
+        if device_batch_size is not None:
+            batch_size = size * parts
+        if batch_size % parts or batch_size < 2 * parts:
             raise UserError(
-                f"data.batch_size is {batch_size}: give a whole number from 2, for batch norm needs several items"
+                f"data.batch_size is {batch_size}, for {parts} processes: give a multiple of {parts}, from {2 * parts}"
             )
         if not isinstance(validation_share, int | float) or not 0 <= validation_share < 1:
             raise UserError(
@@ -70,6 +82,7 @@ class ChunkDataModule(L.LightningDataModule):
         self.seed = seed
         self.workers = workers
         self.progress = progress
+        self.part, self.parts = part, parts
         self.first_batch = 0
         self.stores: dict[str, MelStore] = {}
         self.splits: dict[str, Split] = {}
@@ -137,7 +150,7 @@ class ChunkDataModule(L.LightningDataModule):
         )
         return DataLoader(
             WindowPairs(source, target),
-            batch_sampler=EndlessBatches(self.batch_size, self.first_batch),
+            batch_sampler=EndlessBatches(self.batch_size, self.first_batch, self.part, self.parts),
             collate_fn=as_it_is,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,

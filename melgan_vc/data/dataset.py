@@ -155,14 +155,16 @@ class EndlessBatches(Sampler[list[int]]):
     Args:
         batch_size: numbers in a batch.
         first: batches to leave out at the start: a resumed training goes on where it was.
+        part, parts: this process has so many numbers of each batch: the part-th of all parts.
     """
 
-    def __init__(self, batch_size: int, first: int = 0) -> None:
+    def __init__(self, batch_size: int, first: int = 0, part: int = 0, parts: int = 1) -> None:
         self.batch_size = batch_size
         self.first = first
+        self.share = range(batch_size * part // parts, batch_size * (part + 1) // parts)
 
     def __iter__(self) -> Iterator[list[int]]:
         start = self.first * self.batch_size
         while True:
-            yield list(range(start, start + self.batch_size))
+            yield [start + number for number in self.share]
             start += self.batch_size

@@ -18,7 +18,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, n_mels: int, window: int, channels: int = 512) -> None:
         super().__init__()
-        self.trunk = encoder(n_mels, channels, spectral=True, norm=False)
+        self.trunk = encoder(n_mels, channels, spectral=True, norm="none")
         head = nn.Linear(channels * encoded_frames(window), 1)
         nn.init.zeros_(head.bias)
         self.head = spectral_norm(head)

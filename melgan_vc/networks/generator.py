@@ -14,15 +14,16 @@ class UNetGenerator(nn.Module):
         n_mels: mel bins (M) in and out.
         channels: of every hidden layer; the notebook has 256.
         spectral: spectral norm on every kernel, as it is trained; False for folded weights.
+        norm: see :func:`melgan_vc.networks.layers.normalisation`.
     """
 
-    def __init__(self, n_mels: int, channels: int = 256, spectral: bool = True) -> None:
+    def __init__(self, n_mels: int, channels: int = 256, spectral: bool = True, norm: str = "batch") -> None:
         super().__init__()
-        self.enter = Block(n_mels, channels, 3, spectral=spectral)
-        self.down1 = Block(channels, channels, 9, stride=2, spectral=spectral)
-        self.down2 = Block(channels, channels, 7, stride=2, spectral=spectral)
-        self.up1 = Block(channels, channels, 7, spectral=spectral)
-        self.up2 = Block(2 * channels, channels, 9, spectral=spectral, norm=False)
+        self.enter = Block(n_mels, channels, 3, spectral=spectral, norm=norm)
+        self.down1 = Block(channels, channels, 9, stride=2, spectral=spectral, norm=norm)
+        self.down2 = Block(channels, channels, 7, stride=2, spectral=spectral, norm=norm)
+        self.up1 = Block(channels, channels, 7, spectral=spectral, norm=norm)
+        self.up2 = Block(2 * channels, channels, 9, spectral=spectral, norm="none")
         leave = Convolution(2 * channels, n_mels, 1)
         self.leave = spectral_norm(leave) if spectral else leave
         self.bias = nn.Parameter(torch.zeros(1))  # one for all mel bins

@@ -4,6 +4,8 @@ The first kernel of every network spans all mel bins, so each is exactly a 1-D n
 channels. That form computes the notebook's numbers and is the fast one.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -12,6 +14,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 from melgan_vc.errors import UserError
 
 SLOPE = 0.2
+EPSILON, MOMENTUM = 1e-3, 0.01  # of batch norms
+GROUPS = 8
 HALVINGS = 2  # strided layers of every network
 
 
@@ -40,12 +44,31 @@ class Convolution(nn.Conv1d):
         return nn.functional.conv1d(x, weight, stride=stride)
 
 
+def normalisation(name: str, channels: int) -> list[nn.Module]:
+    """The layer of a name, if it is one.
+
+    Args:
+        name: "batch", with the notebook's momentum and epsilon; "sync_batch", the same with statistics over all GPUs of
+            a training; "group", each item by itself (arXiv:1803.08494); or "none".
+        channels: to normalise.
+    """
+    if name == "batch":
+        return [nn.BatchNorm1d(channels, eps=EPSILON, momentum=MOMENTUM)]
+    if name == "sync_batch":
+        return [nn.SyncBatchNorm(channels, eps=EPSILON, momentum=MOMENTUM)]
+    if name == "group":
+        return [nn.GroupNorm(math.gcd(channels, GROUPS), channels)]
+    if name != "none":
+        raise UserError(f"networks.norm is {name!r}: give batch, sync_batch, group or none")
+    return []
+
+
 class Block(nn.Sequential):
-    """Convolution, batch norm where asked for, LeakyReLU.
+    """Convolution, normalisation where asked for, LeakyReLU.
 
     Args:
         spectral: divide the kernel by its spectral norm (arXiv:1802.05957), one power iteration a forward pass.
-        norm: batch norm after the convolution, with the notebook's momentum and epsilon.
+        norm: see :func:`normalisation`.
     """
 
     def __init__(
@@ -56,17 +79,14 @@ class Block(nn.Sequential):
         stride: int = 1,
         same: bool = True,
         spectral: bool = True,
-        norm: bool = True,
+        norm: str = "batch",
     ) -> None:
         convolution: nn.Module = Convolution(channels, out, kernel, stride, same)
         layers: list[nn.Module] = [spectral_norm(convolution) if spectral else convolution]
-        if norm:
-            layers.append(nn.BatchNorm1d(out, eps=1e-3, momentum=0.01))
-        layers.append(nn.LeakyReLU(SLOPE))
-        super().__init__(*layers)
+        super().__init__(*layers, *normalisation(norm, out), nn.LeakyReLU(SLOPE))
 
 
-def encoder(bins: int, channels: int, spectral: bool, norm: bool) -> nn.Sequential:
+def encoder(bins: int, channels: int, spectral: bool, norm: str) -> nn.Sequential:
     """The trunk of siamese and discriminator: (B, M, T) to (B, channels, encoded_frames(T))."""
     return nn.Sequential(
         Block(bins, channels, 3, same=False, spectral=spectral, norm=norm),

@@ -13,11 +13,14 @@ class Siamese(nn.Module):
         width: frames (W) of a chunk.
         channels: of every hidden layer; the notebook has 256.
         vector_length: of the embedding (V); the notebook has 128.
+        norm: see :func:`melgan_vc.networks.layers.normalisation`.
     """
 
-    def __init__(self, n_mels: int, width: int, channels: int = 256, vector_length: int = 128) -> None:
+    def __init__(
+        self, n_mels: int, width: int, channels: int = 256, vector_length: int = 128, norm: str = "batch"
+    ) -> None:
         super().__init__()
-        self.trunk = encoder(n_mels, channels, spectral=False, norm=True)
+        self.trunk = encoder(n_mels, channels, spectral=False, norm=norm)
         self.head = nn.Linear(channels * encoded_frames(width), vector_length)
         nn.init.kaiming_uniform_(self.head.weight, nonlinearity="relu")
         nn.init.zeros_(self.head.bias)

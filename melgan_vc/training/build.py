@@ -1,6 +1,7 @@
 """The objects of a config."""
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,6 +11,7 @@ import lightning as L
 import torch
 from hydra.errors import HydraException
 from hydra.utils import instantiate
+from lightning.pytorch.plugins.environments import ClusterEnvironment, LightningEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
@@ -18,9 +20,11 @@ from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.errors import UserError
 from melgan_vc.losses.weighted import Weighted, WeightedLosses, grouped
 from melgan_vc.spec import AudioSpec, ChunkSpec
+from melgan_vc.training import ranks
 from melgan_vc.training.callbacks.checks import check_number
 from melgan_vc.training.callbacks.time_limit import TimeLimit
 from melgan_vc.training.checkpoint_io import DurableCheckpointIO
+from melgan_vc.training.launch import devices
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.settings import Networks, OptimSettings
 from melgan_vc.training.snapshot import snapshot
@@ -49,8 +53,12 @@ def configured(what: str) -> Iterator[None]:
         raise UserError(f"{what}: {cause}") from error
 
 
-def build(cfg: DictConfig) -> tuple[MelganVC, ChunkDataModule]:
-    """The module and the data of a config."""
+def build(cfg: DictConfig, parts: int | None = None) -> tuple[MelganVC, ChunkDataModule]:
+    """The module and the data of a config.
+
+    Args:
+        parts: processes that share the data; None for those that train together now.
+    """
     if not isinstance(cfg.seed, int):
         raise UserError(f"seed is {cfg.seed!r}: give a whole number")
     with configured("seed"):
@@ -73,7 +81,9 @@ def build(cfg: DictConfig) -> tuple[MelganVC, ChunkDataModule]:
     with configured("networks.generator"):
         snapshot(module, audio)  # now, so that a generator that no bundle can hold is known before any work
     with configured("data"):
-        data = ChunkDataModule(audio=audio, chunk=chunk, seed=cfg.seed, **cfg.data)
+        data = ChunkDataModule(
+            audio=audio, chunk=chunk, seed=cfg.seed, part=ranks.rank(), parts=parts or ranks.world(), **cfg.data
+        )
     return module, data
 
 
@@ -132,31 +142,64 @@ def build_trainer(cfg: DictConfig, first_batch: int, stop: Stop) -> L.Trainer:
     max_batches, max_minutes = settings.pop("max_batches"), settings.pop("max_minutes")
     if settings["precision"] == "auto":
         settings["precision"] = "bf16-mixed" if fast_at_bfloat16(settings["accelerator"]) else "32-true"
-    if settings["devices"] != 1:
-        raise UserError(
-            f"trainer.devices is {settings['devices']!r}: training on several devices is not built yet; give 1"
-        )
     if not isinstance(max_batches, int) or max_batches < 1:
         raise UserError(f"trainer.max_batches is {max_batches!r}: give a whole number above 0")
     limit = [TimeLimit(max_minutes)] if max_minutes is not None else []
     with configured("callbacks, checkpoint or logger"):
         callbacks, loggers = list(made(cfg.callbacks)), list(made(cfg.logger))
         checkpoint = list(made({"checkpoint": cfg.checkpoint}))
+    with configured("strategy"):
+        strategy = instantiate(cfg.strategy)
+    nodes = machines()
+    settings |= {"devices": ranks.world() // nodes, "num_nodes": nodes}
     with configured("trainer"):
         return L.Trainer(
             **settings,
+            strategy=strategy if ranks.world() > 1 else "auto",
             default_root_dir=cfg.run_dir,
             max_epochs=1,
             limit_train_batches=max(1, max_batches - first_batch),
             callbacks=[*callbacks, *limit, stop, *checkpoint],
-            logger=loggers,
-            plugins=[DurableCheckpointIO()],
+            logger=loggers if ranks.rank() == 0 else [],
+            plugins=[DurableCheckpointIO(), ranks.environment() or LightningEnvironment()],
             enable_checkpointing=bool(checkpoint),
             enable_model_summary=False,
             enable_progress_bar=False,  # callbacks/progress.py counts batches
             use_distributed_sampler=False,
             log_every_n_steps=1,  # the module keeps its own interval
         )
+
+
+def check_devices(cfg: DictConfig, found: ClusterEnvironment | None) -> int:
+    """How many processes of this machine a config asks for.
+
+    Args:
+        found: what started this process beside others, if anything did: then that decides.
+
+    Raises:
+        UserError: config and environment do not fit.
+    """
+    count, nodes = devices(cfg), cfg.trainer.num_nodes
+    started = found.world_size() if found is not None else 1
+    several = max(started, count if isinstance(nodes, int) else 1) > 1
+    if several and str(cfg.strategy.get("_target_")).endswith(".single"):
+        raise UserError(f"strategy=single trains in one process, not in {max(started, count)}: say strategy=ddp")
+    if found is not None and count * nodes not in (1, started):
+        raise UserError(
+            f"{started} processes were started, but trainer.devices is {count} and trainer.num_nodes {nodes}: give the "
+            "same numbers, or leave both out"
+        )
+    if found is None and nodes != 1:
+        raise UserError(
+            f"trainer.num_nodes is {nodes!r}: start the command on each machine by torchrun or srun; docs/scaling.md "
+            "shows how"
+        )
+    return count
+
+
+def machines() -> int:
+    """How many machines the processes run on."""
+    return int(os.environ.get("GROUP_WORLD_SIZE") or os.environ.get("SLURM_NNODES") or 1) if ranks.world() > 1 else 1
 
 
 def fast_at_bfloat16(accelerator: str) -> bool:

@@ -24,7 +24,7 @@ CONTENT = {
     "rate_factor": float,
     "latest": dict,
     "held_out": dict,
-    "random": dict,
+    "random": list,
     "loggers": dict,
 }
 

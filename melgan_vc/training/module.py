@@ -16,6 +16,7 @@ from melgan_vc.data.dataset import Batch
 from melgan_vc.losses.outputs import DiscriminatorStep, GeneratorStep
 from melgan_vc.losses.weighted import WeightedLosses
 from melgan_vc.spec import ChunkSpec
+from melgan_vc.training import ranks
 from melgan_vc.training.average import moving_average
 from melgan_vc.training.gradients import clip_gradients, gradient_scale
 from melgan_vc.training.optimizers import restore_settings, set_rates
@@ -114,9 +115,20 @@ class MelganVC(L.LightningModule):
         real_logits, fake_logits = self.judge(torch.cat([real, join(translated.detach())])).chunk(2)
         self.update("discriminator", DiscriminatorStep(real_logits, fake_logits, real))
 
+        ranks.average_(self.followers())
         self.batch_count += 1
         if self.batch_count % self.optim.log_every == 0:
             self.log_latest()
+
+    def followers(self) -> Iterator[Tensor]:
+        """What follows the data and is no weight: statistics of batch norms and losses. Spectral norms' follow weights.
+
+        The mean over all processes is what one process with the whole batch would have found, but for the variance
+        between their shares.
+        """
+        for name, value in self.named_buffers():
+            if value.is_floating_point() and ".parametrizations." not in name:
+                yield value
 
     def translate(self, source: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Source chunks (B, S, M, W), and target chunks where given, through the generator."""
@@ -170,12 +182,16 @@ class MelganVC(L.LightningModule):
         Not through ``self.log``: that repeats values between batches and costs time at each of them.
         """
         (batch, clock), now = self.logged_at, time.monotonic()
-        values = {name: float(value) for name, value in self.latest.items()}
+        values = self.latest_values()
         speed = {"throughput/batches_per_second": (self.batch_count - batch) / max(now - clock, 1e-9)}
         self.logged_at = (self.batch_count, now)
         for logger in self.loggers:
             logger.log_metrics(values | speed, step=self.batch_count)
             logger.save()
+
+    def latest_values(self) -> dict[str, float]:
+        """``latest`` as numbers, the mean of all processes."""
+        return dict(zip(self.latest, ranks.averaged([float(value) for value in self.latest.values()]), strict=True))
 
     def on_train_end(self) -> None:
         # Not where it was stopped: a resumed training then logs the same batches as one that was not.
@@ -194,10 +210,10 @@ class MelganVC(L.LightningModule):
         checkpoint["batch_count"] = self.batch_count
         checkpoint["bad_batches"] = self.bad_batches
         checkpoint["rate_factor"] = self.rate_factor
-        checkpoint["latest"] = {name: float(value) for name, value in self.latest.items()}
+        checkpoint["latest"] = self.latest_values()
         checkpoint["held_out"] = self.held_out
         checkpoint["about"] = self.about
-        checkpoint["random"] = random_state()
+        checkpoint["random"] = ranks.gathered(random_state())
         memories = {type(one).__name__: one.memory() for one in self.loggers if hasattr(one, "memory")}
         checkpoint["loggers"] = self.logger_memories | memories
 
@@ -209,7 +225,14 @@ class MelganVC(L.LightningModule):
         self.latest = dict(checkpoint["latest"])
         self.held_out = dict(checkpoint["held_out"])
         self.logger_memories = dict(checkpoint["loggers"])
-        self.resumed_random_state = checkpoint["random"]
+        if len(checkpoint["random"]) == ranks.world():
+            self.resumed_random_state = checkpoint["random"][ranks.rank()]
+        else:
+            log.warning(
+                "warning: %d processes go on with what %d did: what is drawn in training differs from here on",
+                ranks.world(),
+                len(checkpoint["random"]),
+            )
 
     def completed(self, state: dict[str, Any]) -> dict[str, Any]:
         """The weights of a checkpoint, with those that this training keeps beside its networks and that one did not.

@@ -3,7 +3,7 @@
 import logging
 import shlex
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 from melgan_vc.bundle import BEST_NAME, NAME, load
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.errors import UserError
-from melgan_vc.training.build import build, build_trainer, settings_of
+from melgan_vc.training import ranks, record
+from melgan_vc.training.build import build, build_trainer, check_devices, settings_of
 from melgan_vc.training.checkpoint_files import FOLDER, LAST, adopt, candidates
 from melgan_vc.training.checkpoint_io import read
+from melgan_vc.training.launch import launch
 from melgan_vc.training.loggers.base import RunLogger, Start
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.resume import ResumePoint, check_meaning, check_weights, resume_point
@@ -48,11 +50,31 @@ def train(cfg: DictConfig, line: CommandLine | None = None) -> Path:
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     cfg = settle(cfg, line)
+    found = ranks.environment()
+    count = check_devices(cfg, found)
+    if count > 1 and found is None:
+        build_trainer(cfg, 0, Stop())  # all settings are checked before any process is started
+        build(cfg, count)
+        launch(cfg, count)
+        return Path(cfg.run_dir)
+    with ranks.joined(found):
+        return train_here(ranks.from_first(cfg))
+
+
+def train_here(cfg: DictConfig) -> Path:
+    """Train a settled config in this process, one of several or alone; the first one alone writes files."""
     run_dir = Path(cfg.run_dir)
-    with claimed(run_dir, resuming=goes_on(cfg)), full_disk_explained(run_dir):
+    first = ranks.rank() == 0
+    if not first:
+        logging.getLogger("melgan_vc").setLevel(logging.ERROR)
+    claim = claimed(run_dir, resuming=goes_on(cfg)) if first else nullcontext()
+    with claim, full_disk_explained(run_dir):
+        ranks.barrier()
         point = resume_point(cfg.resume, run_dir)
         stop = Stop()
         module, data = build(cfg)
+        if not first:
+            L.seed_everything(cfg.seed + ranks.rank(), workers=True, verbose=False)  # for draws other than the first's
         data.first_batch = point.batch_count if point is not None else 0
         trainer = build_trainer(cfg, data.first_batch, stop)  # all settings are checked before any work
         module.about = settings_of(cfg, data)
@@ -60,23 +82,26 @@ def train(cfg: DictConfig, line: CommandLine | None = None) -> Path:
             report_changes(run_dir, cfg)
             check_meaning(point, module.about, cfg.allow_changes)
             check_weights(point, module.state_dict())
-        data.prepare_data()
+        if first:
+            data.prepare_data()
+        ranks.barrier()  # the others find what it made
         data.setup()
         module.about["data"] = data.content
         if point is not None:
             check_meaning(point, {"data": data.content}, cfg.allow_changes)
         if point is not None and point.batch_count >= cfg.trainer.max_batches:
-            finish(module, data, run_dir, point)
+            if first:
+                finish(module, data, run_dir, point)
         else:
             loggers = begin_loggers(cfg, trainer, module, point)
-            write_config(cfg, run_dir / CONFIG)
-            start = None
-            if point is not None:
-                adopt(point.path, point.batch_count, run_dir / FOLDER)
-                start = run_dir / FOLDER / LAST
-                log.info("going on after batch %d from %s", point.batch_count, point.path)
+            if first:
+                write_config(cfg, run_dir / CONFIG)
+                if point is not None:
+                    adopt(point.path, point.batch_count, run_dir / FOLDER)
+                    log.info("going on after batch %d from %s", point.batch_count, point.path)
+            ranks.barrier()
             with stop.listening():
-                fit(trainer, module, data, start, loggers)
+                fit(trainer, module, data, run_dir / FOLDER / LAST if point is not None else None, loggers)
             report_end(module, cfg, "interrupted" if stop.signal is not None else "ended")
             if stop.signal is not None:
                 raise SystemExit(stop.exit_code)
@@ -101,9 +126,10 @@ def fit(
     log.info("run directory: %s", run_dir)
     failed = True
     try:
-        with suppress(SIGTERMException):  # where the signal came between our last callback and Lightning's own check
+        with suppress(SIGTERMException):  # where the signal came before we listened: it ends after the first batch
             trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
-        if module.failure is None or weights_are_finite(module):
+        record.write(module, run_dir)
+        if ranks.rank() == 0 and (module.failure is None or weights_are_finite(module)):
             export(module, data, run_dir, loggers)
         failed = module.failure is not None
     except SystemExit as end:  # Lightning's way to end at a second Ctrl-C

@@ -1,6 +1,7 @@
 """Ctrl-C, SIGTERM and a closed terminal end a training between two batches, where its state is whole."""
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -10,12 +11,16 @@ from typing import Any
 
 import lightning as L
 
+from melgan_vc.training.ranks import agreed, world
+
 log = logging.getLogger(__name__)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop(L.Callback):
-    """Ends the training after the batch in which a signal came; a second Ctrl-C ends it at once.
+    """Ends the training after the batch in which a signal came to any process; a second Ctrl-C ends it at once.
+
+    It stands after all callbacks that end a training, so that all processes do so together.
 
     Attributes:
         signal: that came, or None.
@@ -23,6 +28,8 @@ class Stop(L.Callback):
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.parent = os.getppid()
+        self.heard: list[signal.Signals] = []
 
     @property
     def exit_code(self) -> int:
@@ -46,14 +53,27 @@ class Stop(L.Callback):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-        before = {number: signal.signal(number, self.receive) for number in heard}
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        self.heard = [number for number, handler in before.items() if handler != signal.SIG_IGN]
+        self.listen()
         try:
             yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            for number in self.heard:
+                signal.signal(number, before[number])
+
+    def listen(self) -> None:
+        for number in self.heard:
+            signal.signal(number, self.receive)
+
+    def on_train_start(self, *_: Any) -> None:
+        # Lightning has put a handler of its own before ours: it talks to the other processes in the middle of a step.
+        self.listen()
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        if self.signal is not None:
-            trainer.should_stop = True
+        if world() > 1 and os.getppid() != self.parent and self.signal is None:
+            self.receive(signal.SIGHUP, None)  # what started the processes was killed
+        number, stops = agreed(self.signal or 0, trainer.should_stop or self.signal is not None)
+        if number:  # else a signal may have come since
+            self.signal = int(number)
+        trainer.should_stop = bool(stops)

@@ -88,7 +88,7 @@ def test_every_draw_and_counter_is_resumed(two_domains, tmp_path):
     assert_same_files(whole, cut)
     content = read(cut / "checkpoints" / "last.ckpt")
     assert content["batch_count"] == 40
-    assert {"torch", "python", "numpy"} <= content["random"].keys()
+    assert {"torch", "python", "numpy"} <= content["random"][0].keys()
 
 
 def test_a_training_stopped_by_the_clock_can_go_on(two_domains, tmp_path):

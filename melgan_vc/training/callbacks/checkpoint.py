@@ -11,7 +11,6 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from melgan_vc.bundle import BEST_NAME, load
@@ -31,6 +30,7 @@ from melgan_vc.training.checkpoint_files import (
 )
 from melgan_vc.training.held_out import HeldOut, HeldOutListener, Monitor
 from melgan_vc.training.module import MelganVC
+from melgan_vc.training.ranks import agreed, from_first
 from melgan_vc.training.snapshot import snapshot
 
 log = logging.getLogger(__name__)
@@ -68,15 +68,14 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         self.monitor = Monitor("checkpoint", monitor, mode)
         self.best: list[tuple[int, float]] = []  # batch and score, the best first
         self.ranked = False  # the networks as they are now are among the best
-        self.saved_at = -1
         self.written = time.monotonic()
 
     def on_train_start(self, trainer: L.Trainer, module: MelganVC) -> None:  # type: ignore[override]
-        self.saved_at = module.batch_count
         self.written = time.monotonic()
         if trainer.is_global_zero:
             self.check_space(trainer, module)
             self.check_best(Path(trainer.default_root_dir), module.batch_count)
+        self.best = from_first(self.best)
 
     def check_space(self, trainer: L.Trainer, module: MelganVC) -> None:
         """Say what the checkpoints will take; refuse a disk without room for one."""
@@ -127,20 +126,16 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
         last = trainer.should_stop or trainer.is_last_batch
-        due = module.batch_count % self.every_batches == 0 or time.monotonic() - self.written >= self.every_seconds
+        due = module.batch_count % self.every_batches == 0
+        if math.isfinite(self.every_seconds):
+            due = bool(agreed(due or time.monotonic() - self.written >= self.every_seconds)[0])
         # Never while updates are being skipped for NaN: what is saved must be good to go back to.
         if (due or last or self.ranked) and (module.bad_batches == 0 or last):
-            self.save(trainer, module)
-
-    def on_exception(self, trainer: L.Trainer, module: MelganVC, exception: BaseException) -> None:  # type: ignore[override]
-        # Only this one comes between two batches. After any other the state may be half of a step.
-        if isinstance(exception, SIGTERMException) and 0 <= self.saved_at < module.batch_count:
             self.save(trainer, module)
 
     def save(self, trainer: L.Trainer, module: MelganVC) -> None:
         """Write the new checkpoint first, then rotate: at every moment one that is whole is there."""
         folder = Path(trainer.default_root_dir) / FOLDER
-        self.saved_at = module.batch_count
         ranked, self.ranked = self.ranked, False
         trainer.save_checkpoint(folder / NEXT, weights_only=False)
         self.written = time.monotonic()

@@ -15,6 +15,7 @@ from melgan_vc.training.callbacks.checks import check_number, check_whole
 from melgan_vc.training.checkpoint_files import FOLDER, candidates, newest_readable
 from melgan_vc.training.module import GROUPS, MelganVC
 from melgan_vc.training.optimizers import restore_settings
+from melgan_vc.training.ranks import agreed
 
 log = logging.getLogger(__name__)
 ACTIONS = ("roll_back", "skip", "stop")
@@ -52,13 +53,17 @@ class NonFinite(L.Callback):
 
     def on_train_batch_start(self, *_: Any) -> None:
         self.found = None
-        torch._foreach_copy_(self.kept, self.buffers)
+        if self.buffers:  # without a norm there are none
+            torch._foreach_copy_(self.kept, self.buffers)
 
     def on_before_optimizer_step(self, trainer: L.Trainer, module: MelganVC, optimizer: Optimizer) -> None:  # type: ignore[override]
         group = GROUPS[trainer.optimizers.index(optimizer)]
         loss = module.latest[f"{group}/total"]
         gradients = [p.grad for entry in optimizer.param_groups for p in entry["params"] if p.grad is not None]
-        if math.isfinite(loss + torch.stack(torch._foreach_norm(gradients)).sum()):  # one look at all that is there
+        finite = math.isfinite(
+            loss + torch.stack(torch._foreach_norm(gradients)).sum()
+        )  # one look at all that is there
+        if not agreed(not finite)[0]:
             self.in_a_row[group] = 0
             return
         scaler = getattr(trainer.precision_plugin, "scaler", None)
@@ -76,7 +81,8 @@ class NonFinite(L.Callback):
         before, module.bad_batches = module.bad_batches, max(self.in_a_row.values())
         if self.found is None:
             return
-        torch._foreach_copy_(self.buffers, self.kept)
+        if self.buffers:
+            torch._foreach_copy_(self.buffers, self.kept)
         if before == 0:
             log.warning("warning: batch %d: %s is not finite; its update is left out", module.batch_count, self.found)
         if module.bad_batches < self.patience or self.action == "skip":

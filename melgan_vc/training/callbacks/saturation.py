@@ -10,6 +10,7 @@ from torch import Tensor
 from melgan_vc.training.callbacks.checks import check_number, check_whole
 from melgan_vc.training.callbacks.guard import Guard
 from melgan_vc.training.module import MelganVC
+from melgan_vc.training.ranks import averaged
 
 LOOK_EVERY = 50  # batches
 HALVES = ("discriminator/hinge_real", "discriminator/hinge_fake")
@@ -49,7 +50,8 @@ class Saturation(Guard):
     def catch_up(self) -> None:
         """Let the average follow all losses so far."""
         if self.pending:
-            for real, fake in torch.stack(self.pending).float().view(-1, 2).tolist():
+            losses = iter(averaged(torch.stack(self.pending).tolist()))
+            for real, fake in zip(losses, losses, strict=True):
                 if math.isfinite(real + fake):
                     self.average += ((real + fake) / 2 - self.average) / self.window
         self.pending.clear()

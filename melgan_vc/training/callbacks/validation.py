@@ -7,12 +7,14 @@ import lightning as L
 
 from melgan_vc.audio import io
 from melgan_vc.audio.pictures import save_figure, save_mel
+from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.errors import UserError
 from melgan_vc.training.callbacks.checks import check_number, check_whole
 from melgan_vc.training.held_out import HeldOut, HeldOutListener
 from melgan_vc.training.held_out_protocol import HeldOutProtocol
 from melgan_vc.training.loggers.base import RunLogger
 from melgan_vc.training.module import MelganVC
+from melgan_vc.training.ranks import from_first
 
 
 class HeldOutValidation(L.Callback):
@@ -50,17 +52,29 @@ class HeldOutValidation(L.Callback):
         self.protocol: HeldOutProtocol | None = None
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
-        if module.batch_count % self.every_batches == 0 and trainer.is_global_zero:
+        if module.batch_count % self.every_batches == 0:
             self.validate(trainer, module)
 
     def validate(self, trainer: L.Trainer, module: MelganVC) -> None:
-        """One validation."""
-        if self.protocol is None:
-            self.protocol = HeldOutProtocol(trainer.datamodule, *self.settings)  # type: ignore[attr-defined]
-        if not self.protocol.mels["source"]:
+        """One validation, by the first process; the others wait for what it finds."""
+        data: ChunkDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        if not data.splits["source"].validation:
             return  # the data module has warned that nothing is held out
-        outcome = self.protocol.measure(module)
+        if trainer.is_global_zero:
+            outcome = self.measure(trainer, module, data)
+            from_first(outcome.measures)
+        else:
+            outcome = HeldOut(module.batch_count, from_first({}), (), data.audio.sample_rate)
         module.held_out = {**outcome.measures, "measured_at_batch": outcome.batch}
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, HeldOutListener):
+                callback.on_held_out(trainer, module, outcome)
+
+    def measure(self, trainer: L.Trainer, module: MelganVC, data: ChunkDataModule) -> HeldOut:
+        """Measure, and show it to the loggers."""
+        if self.protocol is None:
+            self.protocol = HeldOutProtocol(data, *self.settings)
+        outcome = self.protocol.measure(module)
         folder = Path(trainer.default_root_dir) / "samples" / f"batch_{outcome.batch:07d}"
         write_samples(outcome, folder)
         for logger in trainer.loggers:
@@ -68,9 +82,7 @@ class HeldOutValidation(L.Callback):
             if isinstance(logger, RunLogger):
                 logger.show(outcome.batch, folder)
             logger.save()
-        for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, HeldOutListener):
-                callback.on_held_out(trainer, module, outcome)
+        return outcome
 
 
 def write_samples(outcome: HeldOut, folder: Path) -> None:
