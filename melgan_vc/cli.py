@@ -19,10 +19,11 @@ from melgan_vc.errors import UserError
 PACKAGE = Path(__file__).resolve().parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 PATH_KEYS = (
-    "data.source", "data.target", "data.store", "source", "target", "run_dir", "bundle", "input", "output", "weights",
+    "data.source", "data.target", "data.store", "source", "target", "run_dir", "runs", "bundle", "input", "output",
+    "weights",
 )  # fmt: skip
 QUOTED_KEYS = (*PATH_KEYS, "resume")
-Task = Callable[[DictConfig], None]
+Task = Callable[[DictConfig], float | None]
 
 
 def command(config: str) -> Callable[[Task], Callable[[], None]]:
@@ -30,18 +31,19 @@ def command(config: str) -> Callable[[Task], Callable[[], None]]:
     line on standard error and exit code 1, and anything else keeps its traceback, for it is ours to mend."""
 
     def decorate(task: Task) -> Callable[[], None]:
-        def guarded(cfg: DictConfig) -> None:
+        def guarded(cfg: DictConfig) -> float | None:
             with explained():
                 check_filled(cfg)
-                task(cfg)
+                return task(cfg)
+            return None
 
         def main() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then lets its errors through to here
             quiet_libraries()
             for stream in (sys.stdout, sys.stderr):
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names that are not Unicode
-            if not {"-m", "--multirun"} & set(sys.argv):
-                sys.argv[1:] = [quoted(argument) for argument in sys.argv[1:]]
+            several = {"-m", "--multirun"} & set(sys.argv)  # where a comma parts values
+            sys.argv[1:] = [word if several and "," in word else quoted(word) for word in sys.argv[1:]]
             with explained():
                 hydra.main(version_base="1.3", config_path=str(CONF), config_name=config)(guarded)()
 

@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +30,15 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
             sync(path.parent)  # the name
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until no other process has this lock file, and hold it; the kernel frees it when this process ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        yield  # and the file stays: one that is removed could be locked twice
 
 
 def sync(path: Path) -> None:

@@ -4,18 +4,22 @@ from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from melgan_vc import sweeps
 from melgan_vc.cli import CONF, command
 
 
 @command("train")
-def main(cfg: DictConfig) -> None:
+def main(cfg: DictConfig) -> float | None:
     from melgan_vc.training.run import train
     from melgan_vc.training.run_config import CommandLine
 
+    if sweeps.in_multirun():
+        return sweeps.run_job(cfg, train)
     groups = [path.name for path in CONF.iterdir() if path.is_dir()]
     train(
         cfg, CommandLine(HydraConfig.get().overrides.task, groups, lambda overrides: compose("train", list(overrides)))
     )
+    return None
 
 
 if __name__ == "__main__":

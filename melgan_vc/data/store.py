@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import uuid
@@ -18,8 +19,10 @@ from melgan_vc.audio.io import read_mono
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.data import corpus
 from melgan_vc.errors import UserError
+from melgan_vc.files import alone
 from melgan_vc.spec import AudioSpec
 
+log = logging.getLogger(__name__)
 VERSION = 2
 MELS = "mels.npy"
 MANIFEST = "manifest.json"
@@ -76,17 +79,34 @@ def prepare(folder: Path, audio: AudioSpec, root: Path, progress: bool = True) -
     hashes = {name: corpus.digest(path) for name, path in files.items()}
     content = hashlib.sha256(json.dumps([VERSION, audio.signature, sorted(hashes.items())]).encode()).hexdigest()
     home = root / f"{folder.resolve().name}-{content[:16]}"
-    if not (home / MANIFEST).is_file():
-        with fresh_folder(home) as temporary:
-            items = write_mels(files, hashes, audio, temporary / MELS, progress)
-            manifest = {
-                "content": content,
-                "origin": str(folder),
-                "audio": asdict(audio),
-                "items": [asdict(item) for item in items],
-            }
-            (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    if (home / MANIFEST).is_file():
+        return load(home)
+    with alone(lock_file(home)):  # jobs of a sweep start together: the first one prepares for all
+        if not (home / MANIFEST).is_file():
+            with fresh_folder(home) as temporary:
+                items = write_mels(files, hashes, audio, temporary / MELS, progress)
+                manifest = {
+                    "content": content,
+                    "origin": str(folder),
+                    "audio": asdict(audio),
+                    "items": [asdict(item) for item in items],
+                }
+                (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+            log.info("prepared %d recordings: %s", len(items), home)
     return load(home)
+
+
+def lock_file(home: Path) -> Path:
+    """The lock of a store that is to be made, once it is sure that one can be."""
+    lock = home.parent / f".{home.name}.lock"
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+    except OSError as error:
+        raise UserError(
+            f"{home.parent}: cannot be written ({error.strerror}); choose another folder with data.store="
+        ) from error
+    return lock
 
 
 def load(folder: Path) -> MelStore:
@@ -111,13 +131,8 @@ def load(folder: Path) -> MelStore:
 @contextmanager
 def fresh_folder(home: Path) -> Iterator[Path]:
     """A temporary folder beside ``home`` that takes its name when the body ends well, and is gone otherwise."""
-    try:
-        temporary = home.parent / f".{home.name}.{uuid.uuid4().hex[:8]}.part"
-        temporary.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(
-            f"{home.parent}: cannot be written ({error.strerror}); choose another folder with data.store="
-        ) from error
+    temporary = home.parent / f".{home.name}.{uuid.uuid4().hex[:8]}.part"
+    temporary.mkdir(parents=True)
     try:
         yield temporary
         try:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from melgan_vc.evaluation.protocol import Row, Summary
+from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 
 HEADINGS = ("", "cosine to target", "cosine to source", "median F0 (Hz)", "F0 against target")
@@ -25,11 +26,7 @@ def table(summary: Sequence[Summary]) -> str:
         )
         for line in summary
     ]
-    widths = [max(len(row[column]) for row in (HEADINGS, *lines)) for column in range(len(HEADINGS))]
-    shown = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
-             for row in (HEADINGS, *lines)]  # fmt: skip
-    shown.insert(1, "| " + " | ".join("-" * width for width in widths) + " |")
-    return "\n".join(shown)
+    return aligned(HEADINGS, lines)
 
 
 def number(value: float, form: str) -> str:

@@ -10,22 +10,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from melgan_vc.errors import UserError
+from melgan_vc.measures.better import BETTER
 
 log = logging.getLogger(__name__)
-
-
-MEASURES = (
-    "mel_distance",
-    "travel",
-    "content_agreement",
-    "spread",
-    "change",
-    "seam_ratio",
-    "silence_level",
-    "f0_ratio",
-    "to_target",
-    "to_source",
-)
 
 
 @dataclass(frozen=True)
@@ -72,8 +59,8 @@ class Monitor:
     """
 
     def __init__(self, owner: str, measure: str, mode: str) -> None:
-        if measure not in MEASURES:
-            raise UserError(f"{owner}.monitor is {measure!r}: give one of {', '.join(MEASURES)}")
+        if measure not in BETTER:
+            raise UserError(f"{owner}.monitor is {measure!r}: give one of {', '.join(BETTER)}")
         if mode not in ("min", "max"):
             raise UserError(f"{owner}.mode is {mode!r}: give min or max")
         self.owner, self.measure = owner, measure

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from melgan_vc.data.corpus import BUNDLED
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
+from melgan_vc.nested import flat
 from melgan_vc.training.checkpoint_files import FOLDER
 
 log = logging.getLogger(__name__)
@@ -204,12 +205,3 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         for key in sorted(one.keys() | other.keys())
         if one.get(key, ABSENT) != other.get(key, ABSENT)
     ]
-
-
-def flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """A nested mapping with dotted keys."""
-    if not isinstance(value, Mapping) or not value:
-        return {prefix: value}
-    return {
-        key: entry for name, inner in value.items() for key, entry in flat(inner, f"{prefix}.{name}".strip(".")).items()
-    }

@@ -1,0 +1,143 @@
+"""A multirun of trainings: each job in a folder of its own that is found again, a failure that stops no other."""
+
+import hashlib
+import json
+import logging
+import math
+import re
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from melgan_vc.cli import explained, explanation
+from melgan_vc.errors import UserError
+from melgan_vc.evaluation import leaderboard
+from melgan_vc.evaluation.leaderboard import FAILURE, JOB
+from melgan_vc.files import replacing
+
+log = logging.getLogger(__name__)
+AROUND = ("run_dir", "resume", "allow_changes", "trainer.max_", "trainer.accelerator", "data.store", "data.workers",
+          "callbacks.", "checkpoint.", "logger", "hydra.")  # fmt: skip  # a job with other values here is the same job
+SWEEP = "sweep.json"
+LONGEST = 90  # letters of a folder's name
+
+
+def in_multirun() -> bool:
+    return HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def run_job(cfg: DictConfig, train: Callable[[DictConfig], Any]) -> float:
+    """Train one job of a multirun, from where it was left; a done one is left alone.
+
+    Returns:
+        its best held-out measure, the one that ranks its checkpoints; NaN where it failed or measured none.
+
+    Raises:
+        SystemExit: it was interrupted.
+    """
+    overrides = list(HydraConfig.get().overrides.task)
+    home = Path(HydraConfig.get().sweep.dir).expanduser()
+    if not any(override.startswith("run_dir=") for override in overrides):
+        cfg.run_dir = str(job_folder(home, overrides)).replace("${", "\\${")
+    cfg.resume = cfg.resume or "auto"
+    if OmegaConf.select(cfg, "logger.wandb") is not None and cfg.logger.wandb.group is None:
+        cfg.logger.wandb.group = home.name
+    folder = Path(cfg.run_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / JOB) as temporary:
+        temporary.write_text(json.dumps({"overrides": overrides}, indent=1), encoding="utf-8")
+    try:
+        train(cfg)
+    except (Exception, SystemExit) as error:
+        if isinstance(error, SystemExit) and error.code != 1:
+            raise
+        note_failure(folder, error)
+        return math.nan
+    (folder / FAILURE).unlink(missing_ok=True)
+    return objective(cfg, folder)
+
+
+def note_failure(folder: Path, error: BaseException) -> None:
+    """Keep why a job failed beside what it left; the others go on."""
+    line = explanation(error) if isinstance(error, Exception) else "its processes ended, see what they said above"
+    line = " ".join((line or f"{type(error).__name__}: {error}").split())
+    with replacing(folder / FAILURE) as temporary:
+        temporary.write_text(f"{line}\n\n{''.join(traceback.format_exception(error))}", encoding="utf-8")
+    log.error("job failed: %s: %s", folder.name, line)
+
+
+def objective(cfg: DictConfig, folder: Path) -> float:
+    """The measure that ranks a run's checkpoints, at its best validation; NaN without one."""
+    measure = str(OmegaConf.select(cfg, "checkpoint.monitor") or "mel_distance")
+    return leaderboard.entry(folder, folder.name, measure).measures.get(measure, math.nan)
+
+
+def job_folder(home: Path, overrides: Sequence[str]) -> Path:
+    """A job's folder: the one that it had before, in whichever sweep, or a new one named by what is swept.
+
+    Args:
+        home: of the sweep.
+        overrides: of the job.
+    """
+    told = sorted(override.lstrip("+") for override in overrides if not override.lstrip("+").startswith(AROUND))
+    identity = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]
+    for found in sorted(home.glob(f"*-{identity}")):
+        return found
+    swept = json.loads((home / SWEEP).read_text(encoding="utf-8")) if (home / SWEEP).is_file() else []
+    shown = [override for override in told if override.partition("=")[0] in swept] or ["job"]
+    parts = [re.sub(r"^.*\.(?=[^.=]*\.[^.=]*=)", "", override) for override in shown]  # the last two parts of a key
+    readable = re.sub(r"[^\w.=+-]+", "_", "__".join(parts))[:LONGEST]
+    return home / f"{readable}-{identity}"
+
+
+class SweepReport(Callback):
+    """Says before a multirun what it will take, and after it what came out."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        home = Path(config.hydra.sweep.dir).expanduser()
+        found = choices(config)
+        home.mkdir(parents=True, exist_ok=True)
+        with replacing(home / SWEEP) as temporary:
+            temporary.write_text(json.dumps([key for key, count in found.items() if count > 1]), encoding="utf-8")
+        print(budget(config, math.prod(found.values())), file=sys.stderr)  # the logs are not set up yet
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        home = Path(config.hydra.sweep.dir).expanduser()
+        measure = str(OmegaConf.select(config, "checkpoint.monitor") or "mel_distance")
+        with explained():
+            print(f"\n{leaderboard.write(home, measure, home)}")
+            failed = [one.name for one in leaderboard.read(home, measure) if one.failure is not None]
+            if failed:
+                raise UserError(
+                    f"{len(failed)} jobs failed: {', '.join(failed)}; {FAILURE} in their folders says why; the same "
+                    "command tries them again and leaves the others as they are"
+                )
+
+
+def choices(config: DictConfig) -> dict[str, int]:
+    """How many values a multirun has for each key that it overrides."""
+    params = OmegaConf.select(config, "hydra.sweeper.params") or {}
+    given = [f"{key}={params[key]}" for key in params] + list(config.hydra.overrides.task)
+    found = {}
+    for override in OverridesParser.create().parse_overrides(given):
+        values = list(override.sweep_string_iterator()) if override.is_sweep_override() else [""]
+        found[override.key_or_group] = len(values)
+    return found
+
+
+def budget(config: DictConfig, count: int) -> str:
+    """What a multirun will take, as far as its config says."""
+    batches, minutes = config.trainer.max_batches, config.trainer.max_minutes
+    each = f"{batches} batches" + (f" or {minutes} minutes" if minutes is not None else "") + " each"
+    total = f"; at most {count * minutes:g} minutes one after another" if minutes is not None else ""
+    return (
+        f"{count} jobs of {each}, {count * batches} batches in all{total}, in {config.hydra.sweep.dir}; done ones stay"
+    )
