@@ -25,7 +25,7 @@ from melgan_vc.files import replacing
 
 log = logging.getLogger(__name__)
 AROUND = ("run_dir", "resume", "allow_changes", "trainer.max_", "trainer.accelerator", "data.store", "data.workers",
-          "callbacks.", "checkpoint.", "logger", "hydra.")  # fmt: skip  # a job with other values here is the same job
+          "callbacks", "checkpoint", "logger", "hydra.")  # fmt: skip  # a job with other values here is the same job
 SWEEP = "sweep.json"
 LONGEST = 90  # letters of a folder's name
 

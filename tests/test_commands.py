@@ -139,10 +139,12 @@ def test_prepare_twice_makes_one_store(two_domains, tmp_path):
     assert one.returncode == 0, one.stderr
     assert one.stdout == two.stdout
     assert "4 recordings" in one.stdout
-    assert len(list((tmp_path / "prepared").iterdir())) == 2
+    assert len(list((tmp_path / "prepared").glob("[!.]*"))) == 2
 
 
-@pytest.mark.parametrize("name", ["train", "prepare", "convert", "import_notebook", "evaluate", "dashboard"])
+@pytest.mark.parametrize(
+    "name", ["train", "prepare", "convert", "import_notebook", "evaluate", "dashboard", "leaderboard"]
+)
 def test_help_names_the_command(name, tmp_path):
     done = run_command(name, "--help", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

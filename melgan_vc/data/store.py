@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 VERSION = 2
 MELS = "mels.npy"
 MANIFEST = "manifest.json"
+LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def prepare(folder: Path, audio: AudioSpec, root: Path, progress: bool = True) -
     home = root / f"{folder.resolve().name}-{content[:16]}"
     if (home / MANIFEST).is_file():
         return load(home)
-    with alone(lock_file(home)):  # jobs of a sweep start together: the first one prepares for all
+    with alone(lock_file(root)):  # jobs of a sweep start together: the first one prepares for all
         if not (home / MANIFEST).is_file():
             with fresh_folder(home) as temporary:
                 items = write_mels(files, hashes, audio, temporary / MELS, progress)
@@ -96,17 +97,14 @@ def prepare(folder: Path, audio: AudioSpec, root: Path, progress: bool = True) -
     return load(home)
 
 
-def lock_file(home: Path) -> Path:
-    """The lock of a store that is to be made, once it is sure that one can be."""
-    lock = home.parent / f".{home.name}.lock"
+def lock_file(root: Path) -> Path:
+    """The lock of a folder for stores, once it is sure that it can be written."""
     try:
-        home.parent.mkdir(parents=True, exist_ok=True)
-        lock.touch()
+        root.mkdir(parents=True, exist_ok=True)
+        (root / LOCK).touch()
     except OSError as error:
-        raise UserError(
-            f"{home.parent}: cannot be written ({error.strerror}); choose another folder with data.store="
-        ) from error
-    return lock
+        raise UserError(f"{root}: cannot be written ({error.strerror}); choose another with data.store=") from error
+    return root / LOCK
 
 
 def load(folder: Path) -> MelStore:

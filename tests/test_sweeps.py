@@ -1,0 +1,76 @@
+"""Jobs of a multirun keep their folders, stop no other, and are not run twice."""
+
+import json
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from melgan_vc import sweeps
+from melgan_vc.cli import CONF
+from tests.conftest import run_command, tiny_training
+
+SWEEPS = sorted(path.stem for path in (CONF / "sweep").glob("*.yaml") if path.stem != "base")
+
+
+def test_a_jobs_folder_depends_on_what_it_trains_alone(tmp_path):
+    (tmp_path / "sweep.json").write_text('["losses.travel.weight", "chunk.width"]')
+    given = ["losses.travel.weight=5", "chunk.width=16", "seed=1", "data.source=/some where/é"]
+    folder = sweeps.job_folder(tmp_path, given)
+    assert folder.name.startswith("chunk.width=16__travel.weight=5-")
+    assert sweeps.job_folder(tmp_path, [*reversed(given), "trainer.max_batches=9", "callbacks=none"]) == folder
+    others = [["losses.travel.weight=10", *given[1:]], [*given[:2], "seed=2", given[3]], given[:3]]
+    assert len({folder, *(sweeps.job_folder(tmp_path, other) for other in others)}) == 4
+    folder.mkdir()
+    (tmp_path / "sweep.json").write_text('["seed"]')
+    assert sweeps.job_folder(tmp_path, given) == folder, "found again by a sweep over other keys"
+
+
+@pytest.mark.parametrize("sweep", SWEEPS)
+def test_every_sweep_composes_and_says_what_it_takes(sweep):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", [f"sweep={sweep}"], return_hydra_config=True)
+    params = cfg.hydra.sweeper.params
+    assert cfg.hydra.mode.name == "MULTIRUN"
+    assert cfg.callbacks.validation.every_batches == cfg.trainer.max_batches
+    cfg.hydra.overrides.task[:] = [f"sweep={sweep}", "seed=1,2"]
+    expected = 2
+    for key in params:
+        expected *= len(str(params[key]).split(","))
+    counts = sweeps.choices(cfg)
+    assert counts["seed"] == 2
+    assert f"{expected} jobs of 3000 batches each, {3000 * expected} batches" in sweeps.budget(cfg, expected)
+    product = 1
+    for count in counts.values():
+        product *= count
+    assert product == expected
+
+
+def test_a_sweep_survives_a_failed_job_and_is_continued(two_domains, tmp_path):
+    few = [
+        "callbacks.validation.every_batches=4",
+        "callbacks.validation.voice=false",
+        "logger=csv",
+        "optim.log_every=2",
+    ]
+    given = [word for word in tiny_training(two_domains, tmp_path) if not word.startswith("run_dir")]
+    given += [*few, "data.validation_share=0.3", f"hydra.sweep.dir={tmp_path / 'sweep'}", "losses.travel.weight=5,x"]
+    first = run_command("train", "-m", *given, "trainer.max_batches=4", cwd=tmp_path)
+    assert first.returncode == 1
+    assert "Traceback" not in first.stderr
+    assert "2 jobs of 4 batches each" in first.stderr
+    assert "1 jobs failed: travel.weight=x-" in first.stderr
+    assert first.stderr.count("prepared 4 recordings") == 2, "source and target, once for all jobs"
+    second = run_command("train", "-m", *given, "seed=0,1", "trainer.max_batches=4", cwd=tmp_path)
+    assert second.returncode == 1
+    third = run_command("train", "-m", *given, "seed=0,1", "trainer.max_batches=4", cwd=tmp_path)
+    assert third.stderr.count("all 4 batches are trained") == 2
+    assert "prepared 4 recordings" not in second.stderr + third.stderr
+    folders = {path.parent.name for path in (tmp_path / "sweep").glob("*/bundle.safetensors")}
+    assert len(folders) == 3, "seed=0 is said in the second sweep, and not in the first"
+    assert (tmp_path / "sweep" / "best.safetensors").resolve().name == "best.safetensors"
+    assert "| 1 | " in third.stdout
+    assert "failed: travel.weight=x__seed=1-" in third.stdout
+    failure = next((tmp_path / "sweep").glob("travel.weight=x__seed=0-*/failure.txt")).read_text()
+    assert failure.startswith("losses.travel.weight is 'x': give a number")
+    job = next((tmp_path / "sweep").glob("travel.weight=5__seed=1-*/job.json"))
+    assert "losses.travel.weight=5" in json.loads(job.read_text())["overrides"]
