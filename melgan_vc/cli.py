@@ -124,6 +124,9 @@ def composition_error(text: str) -> str:
     if found:
         group, _, names = options.partition(":")
         return f"{' '.join(head.split())}; choose one of {', '.join(names.split())} for {group.strip()}"
+    if plugin := re.search(r"hydra/(launcher|sweeper)", text):
+        extra = "ray" if "ray" in text else "sweeps"
+        return f"this {plugin[1]} is not installed: pip install 'melgan_vc[{extra}]'"
     if unknown := re.search(r"Could not override '([^']*)'", text):
         return f"unknown setting {unknown[1]!r}; --help shows what can be set"
     if "missing EQUAL" in text:

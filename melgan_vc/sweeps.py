@@ -34,11 +34,11 @@ def in_multirun() -> bool:
     return HydraConfig.get().mode == RunMode.MULTIRUN
 
 
-def run_job(cfg: DictConfig, train: Callable[[DictConfig], Any]) -> float:
+def run_job(cfg: DictConfig, train: Callable[[DictConfig], Any]) -> float | None:
     """Train one job of a multirun, from where it was left; a done one is left alone.
 
     Returns:
-        its best held-out measure, the one that ranks its checkpoints; NaN where it failed or measured none.
+        its best held-out measure, the one that ranks its checkpoints; None where it failed or measured none.
 
     Raises:
         SystemExit: it was interrupted.
@@ -60,7 +60,7 @@ def run_job(cfg: DictConfig, train: Callable[[DictConfig], Any]) -> float:
         if isinstance(error, SystemExit) and error.code != 1:
             raise
         note_failure(folder, error)
-        return math.nan
+        return None
     (folder / FAILURE).unlink(missing_ok=True)
     return objective(cfg, folder)
 
@@ -74,10 +74,10 @@ def note_failure(folder: Path, error: BaseException) -> None:
     log.error("job failed: %s: %s", folder.name, line)
 
 
-def objective(cfg: DictConfig, folder: Path) -> float:
-    """The measure that ranks a run's checkpoints, at its best validation; NaN without one."""
+def objective(cfg: DictConfig, folder: Path) -> float | None:
+    """The measure that ranks a run's checkpoints, at its best validation; None without one."""
     measure = str(OmegaConf.select(cfg, "checkpoint.monitor") or "mel_distance")
-    return leaderboard.entry(folder, folder.name, measure).measures.get(measure, math.nan)
+    return leaderboard.entry(folder, folder.name, measure).measures.get(measure)
 
 
 def job_folder(home: Path, overrides: Sequence[str]) -> Path:
@@ -94,7 +94,8 @@ def job_folder(home: Path, overrides: Sequence[str]) -> Path:
     swept = json.loads((home / SWEEP).read_text(encoding="utf-8")) if (home / SWEEP).is_file() else []
     shown = [override for override in told if override.partition("=")[0] in swept] or ["job"]
     parts = [re.sub(r"^.*\.(?=[^.=]*\.[^.=]*=)", "", override) for override in shown]  # the last two parts of a key
-    readable = re.sub(r"[^\w.=+-]+", "_", "__".join(parts))[:LONGEST]
+    rounded = re.sub(r"\d+\.\d{4,}", lambda number: f"{float(number[0]):.4g}", "__".join(parts))
+    readable = re.sub(r"[^\w.=+-]+", "_", rounded)[:LONGEST]
     return home / f"{readable}-{identity}"
 
 
@@ -103,11 +104,11 @@ class SweepReport(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         home = Path(config.hydra.sweep.dir).expanduser()
-        found = choices(config)
+        swept, count = plan(config)
         home.mkdir(parents=True, exist_ok=True)
         with replacing(home / SWEEP) as temporary:
-            temporary.write_text(json.dumps([key for key, count in found.items() if count > 1]), encoding="utf-8")
-        print(budget(config, math.prod(found.values())), file=sys.stderr)  # the logs are not set up yet
+            temporary.write_text(json.dumps(swept), encoding="utf-8")
+        print(budget(config, count), file=sys.stderr)  # the logs are not set up yet
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         home = Path(config.hydra.sweep.dir).expanduser()
@@ -122,15 +123,20 @@ class SweepReport(Callback):
                 )
 
 
-def choices(config: DictConfig) -> dict[str, int]:
-    """How many values a multirun has for each key that it overrides."""
+def plan(config: DictConfig) -> tuple[list[str], int]:
+    """What a multirun sweeps, and how many jobs that makes."""
     params = OmegaConf.select(config, "hydra.sweeper.params") or {}
     given = [f"{key}={params[key]}" for key in params] + list(config.hydra.overrides.task)
-    found = {}
+    values = {}
     for override in OverridesParser.create().parse_overrides(given):
-        values = list(override.sweep_string_iterator()) if override.is_sweep_override() else [""]
-        found[override.key_or_group] = len(values)
-    return found
+        if override.is_interval_sweep():
+            values[override.key_or_group] = math.inf
+        elif override.is_sweep_override():
+            values[override.key_or_group] = len(list(override.sweep_string_iterator()))
+        else:
+            values.pop(override.key_or_group, None)  # one that was swept by the file is fixed by the command line
+    trials = OmegaConf.select(config, "hydra.sweeper.n_trials")
+    return sorted(values), trials or int(math.prod(values.values()))
 
 
 def budget(config: DictConfig, count: int) -> str:

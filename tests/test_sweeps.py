@@ -6,6 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from melgan_vc import sweeps
+from melgan_vc.bundle import load
 from melgan_vc.cli import CONF
 from tests.conftest import run_command, tiny_training
 
@@ -29,31 +30,56 @@ def test_a_jobs_folder_depends_on_what_it_trains_alone(tmp_path):
 def test_every_sweep_composes_and_says_what_it_takes(sweep):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("train", [f"sweep={sweep}"], return_hydra_config=True)
+    expected = cfg.hydra.sweeper.get("n_trials") or 2
     params = cfg.hydra.sweeper.params
     assert cfg.hydra.mode.name == "MULTIRUN"
     assert cfg.callbacks.validation.every_batches == cfg.trainer.max_batches
     cfg.hydra.overrides.task[:] = [f"sweep={sweep}", "seed=1,2"]
-    expected = 2
-    for key in params:
-        expected *= len(str(params[key]).split(","))
-    counts = sweeps.choices(cfg)
-    assert counts["seed"] == 2
+    if sweep != "optuna":
+        for key in params:
+            expected *= len(str(params[key]).split(","))
+    assert sweeps.plan(cfg) == (sorted([*params, "seed"]), expected)
     assert f"{expected} jobs of 3000 batches each, {3000 * expected} batches" in sweeps.budget(cfg, expected)
-    product = 1
-    for count in counts.values():
-        product *= count
-    assert product == expected
+
+
+def quick(two_domains, folder):
+    """Overrides of a sweep whose jobs take seconds."""
+    few = ["callbacks.validation.every_batches=4", "callbacks.validation.voice=false", "logger=csv"]
+    given = [word for word in tiny_training(two_domains, folder) if not word.startswith("run_dir")]
+    return [*given, *few, "optim.log_every=2", "data.validation_share=0.3", f"hydra.sweep.dir={folder / 'sweep'}"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["launcher=joblib", "strategy=ddp", "trainer.devices=2", "chunk.width=8,12"],
+        ["launcher=submitit_local", "chunk.width=8,12"],
+        ["sweep=optuna", "hydra.sweeper.n_trials=2", "chunk.width=choice(8,12)"],
+    ],
+)
+def test_every_launcher_and_sweeper_runs_two_jobs(more, two_domains, tmp_path):
+    given = [word for word in quick(two_domains, tmp_path) if not word.startswith("chunk.width")]
+    done = run_command("train", "-m", *given, *more, "trainer.max_batches=4", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2 runs in " in done.stdout
+    bundles = sorted((tmp_path / "sweep").glob("*/bundle.safetensors"))
+    assert len(bundles) == 2
+    for path in bundles:
+        trained = load(path)
+        assert trained.provenance["batches"] == 4
+        if "strategy=ddp" in more:
+            records = json.loads(path.with_name("processes.json").read_text())
+            assert [record["chunk"]["width"] for record in records] == [trained.chunk.width] * 2
+            assert f"chunk.width={trained.chunk.width}-" in path.parent.name
+            assert len({record["weights_sha256"] for record in records}) == 1
+    if "sweep=optuna" in more:
+        assert (tmp_path / "sweep" / "study.db").is_file()
+    else:
+        assert {load(path).chunk.width for path in bundles} == {8, 12}
 
 
 def test_a_sweep_survives_a_failed_job_and_is_continued(two_domains, tmp_path):
-    few = [
-        "callbacks.validation.every_batches=4",
-        "callbacks.validation.voice=false",
-        "logger=csv",
-        "optim.log_every=2",
-    ]
-    given = [word for word in tiny_training(two_domains, tmp_path) if not word.startswith("run_dir")]
-    given += [*few, "data.validation_share=0.3", f"hydra.sweep.dir={tmp_path / 'sweep'}", "losses.travel.weight=5,x"]
+    given = [*quick(two_domains, tmp_path), "losses.travel.weight=5,x"]
     first = run_command("train", "-m", *given, "trainer.max_batches=4", cwd=tmp_path)
     assert first.returncode == 1
     assert "Traceback" not in first.stderr

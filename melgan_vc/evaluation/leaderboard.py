@@ -108,6 +108,11 @@ def short(keys: Sequence[str]) -> dict[str, str]:
     return {key: ".".join(key.split(".")[-2:]) if key.count(".") > 1 and len(keys) > 1 else key for key in keys}
 
 
+def shown(value: Any) -> str:
+    """A setting as a cell; a number that a search has drawn is rounded."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def table(entries: Sequence[Entry], measure: str) -> str:
     """The runs to read in a terminal, and under them what failed."""
     keys = swept(entries)
@@ -116,7 +121,7 @@ def table(entries: Sequence[Entry], measure: str) -> str:
         [
             str(place),
             f"{one.measures[measure]:.3f}" if one.batch is not None else ABSENT,
-            *(str(one.settings.get(key, ABSENT)) for key in keys),
+            *(shown(one.settings.get(key, ABSENT)) for key in keys),
             str(one.batch or ABSENT),
             str(one.batches),
             one.name,
@@ -142,20 +147,20 @@ def write_csv(entries: Sequence[Entry], path: Path) -> None:
 def figure(entries: Sequence[Entry], measure: str) -> Figure:
     """The measure against each swept value."""
     keys = swept(entries) or ["name"]
-    shown = [one for one in entries if one.batch is not None]
+    ranked = [one for one in entries if one.batch is not None]
     picture = Figure(figsize=(1 + 3.2 * len(keys), 3.6), layout="constrained")
     for axis, key in zip(picture.subplots(1, len(keys), sharey=True, squeeze=False)[0], keys, strict=True):
-        values = [one.settings.get(key, ABSENT) for one in shown]
+        values = [one.settings.get(key, ABSENT) for one in ranked]
         if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
             values = [str(value) for value in values]
-        heights = [one.measures[measure] for one in shown]
+        heights = [one.measures[measure] for one in ranked]
         axis.scatter(values, heights)
-        if shown:
+        if ranked:
             axis.scatter(values[:1], heights[:1], s=120, facecolors="none", edgecolors="tab:orange", label="best")
         axis.set_xlabel(short(keys)[key])
         axis.grid(alpha=0.3)
     picture.axes[0].set_ylabel(f"{measure} ({'less' if BETTER[measure] == 'min' else 'more'} is better)")
-    if shown:
+    if ranked:
         picture.axes[0].legend()
     return picture
 
