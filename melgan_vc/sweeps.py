@@ -22,9 +22,10 @@ from melgan_vc.errors import UserError
 from melgan_vc.evaluation import leaderboard
 from melgan_vc.evaluation.leaderboard import FAILURE, JOB
 from melgan_vc.files import replacing
+from melgan_vc.measures.better import BETTER, NO_WAY
 
 log = logging.getLogger(__name__)
-AROUND = ("run_dir", "resume", "allow_changes", "trainer.max_", "trainer.accelerator", "data.store", "data.workers",
+AROUND = ("resume", "allow_changes", "trainer.max_", "trainer.accelerator", "data.store", "data.workers",
           "callbacks", "checkpoint", "logger", "hydra.")  # fmt: skip  # a job with other values here is the same job
 SWEEP = "sweep.json"
 LONGEST = 90  # letters of a folder's name
@@ -45,11 +46,10 @@ def run_job(cfg: DictConfig, train: Callable[[DictConfig], Any]) -> float | None
     """
     overrides = list(HydraConfig.get().overrides.task)
     home = Path(HydraConfig.get().sweep.dir).expanduser()
-    if not any(override.startswith("run_dir=") for override in overrides):
-        cfg.run_dir = str(job_folder(home, overrides)).replace("${", "\\${")
+    cfg.run_dir = str(job_folder(home, overrides)).replace("${", "\\${")
     cfg.resume = cfg.resume or "auto"
     if OmegaConf.select(cfg, "logger.wandb") is not None and cfg.logger.wandb.group is None:
-        cfg.logger.wandb.group = home.name
+        cfg.logger.wandb.group = f"{home.absolute().parent.name}-{home.name}"
     folder = Path(cfg.run_dir)
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / JOB) as temporary:
@@ -76,8 +76,14 @@ def note_failure(folder: Path, error: BaseException) -> None:
 
 def objective(cfg: DictConfig, folder: Path) -> float | None:
     """The measure that ranks a run's checkpoints, at its best validation; None without one."""
-    measure = str(OmegaConf.select(cfg, "checkpoint.monitor") or "mel_distance")
+    measure = measure_of(cfg)
     return leaderboard.entry(folder, folder.name, measure).measures.get(measure)
+
+
+def measure_of(cfg: DictConfig) -> str:
+    """The measure that ranks the jobs: the one that ranks each one's checkpoints, if it ranks at all."""
+    asked = str(OmegaConf.select(cfg, "checkpoint.monitor"))
+    return asked if BETTER.get(asked, NO_WAY) != NO_WAY else "mel_distance"
 
 
 def job_folder(home: Path, overrides: Sequence[str]) -> Path:
@@ -103,6 +109,9 @@ class SweepReport(Callback):
     """Says before a multirun what it will take, and after it what came out."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        with explained():  # Hydra only warns of what a callback raises
+            if any(override.startswith("run_dir=") for override in config.hydra.overrides.task):
+                raise UserError("run_dir would be the same for all jobs: say hydra.sweep.dir=DIR instead")
         home = Path(config.hydra.sweep.dir).expanduser()
         swept, count = plan(config)
         home.mkdir(parents=True, exist_ok=True)
@@ -112,7 +121,7 @@ class SweepReport(Callback):
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         home = Path(config.hydra.sweep.dir).expanduser()
-        measure = str(OmegaConf.select(config, "checkpoint.monitor") or "mel_distance")
+        measure = measure_of(config)
         with explained():
             print(f"\n{leaderboard.write(home, measure, home)}")
             failed = [one.name for one in leaderboard.read(home, measure) if one.failure is not None]

@@ -16,12 +16,12 @@ def main() -> None:
     quiet_libraries()
     with explained():
         from melgan_vc.training.ranks import PeerLostError
-        from melgan_vc.training.run import train
+        from melgan_vc.training.run import train_settled
 
         cfg = OmegaConf.load(sys.argv[1])
         assert isinstance(cfg, DictConfig)
         try:
-            train(cfg)
+            train_settled(cfg)
         except PeerLostError as error:  # the launcher tells which one, and why
             raise SystemExit(1) from error
 

@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from melgan_vc import sweeps
 from melgan_vc.bundle import load
 from melgan_vc.cli import CONF
-from tests.conftest import run_command, tiny_training
+from tests.conftest import assert_one_line, run_command, tiny_training
 
 SWEEPS = sorted(path.stem for path in (CONF / "sweep").glob("*.yaml") if path.stem != "base")
 
@@ -49,6 +49,13 @@ def quick(two_domains, folder):
     return [*given, *few, "optim.log_every=2", "data.validation_share=0.3", f"hydra.sweep.dir={folder / 'sweep'}"]
 
 
+def test_one_run_directory_for_all_jobs_is_refused(two_domains, tmp_path):
+    given = [*quick(two_domains, tmp_path), f"run_dir={tmp_path / 'run'}", "seed=1,2"]
+    assert_one_line(run_command("train", "-m", *given, cwd=tmp_path), "run_dir", "hydra.sweep.dir=DIR")
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "sweep").exists()
+
+
 @pytest.mark.parametrize(
     "more",
     [
@@ -86,17 +93,17 @@ def test_a_sweep_survives_a_failed_job_and_is_continued(two_domains, tmp_path):
     assert "2 jobs of 4 batches each" in first.stderr
     assert "1 jobs failed: travel.weight=x-" in first.stderr
     assert first.stderr.count("prepared 4 recordings") == 2, "source and target, once for all jobs"
-    second = run_command("train", "-m", *given, "seed=0,1", "trainer.max_batches=4", cwd=tmp_path)
-    assert second.returncode == 1
-    third = run_command("train", "-m", *given, "seed=0,1", "trainer.max_batches=4", cwd=tmp_path)
-    assert third.stderr.count("all 4 batches are trained") == 2
-    assert "prepared 4 recordings" not in second.stderr + third.stderr
-    folders = {path.parent.name for path in (tmp_path / "sweep").glob("*/bundle.safetensors")}
-    assert len(folders) == 3, "seed=0 is said in the second sweep, and not in the first"
+    given[-1] = "losses.travel.weight=5,x,7"
+    again = run_command("train", "-m", *given, "trainer.max_batches=4", cwd=tmp_path)
+    assert again.returncode == 1
+    assert again.stderr.count("all 4 batches are trained") == 1
+    assert "prepared 4 recordings" not in again.stderr
+    folders = [path.parent.name for path in (tmp_path / "sweep").glob("*/bundle.safetensors")]
+    assert sorted(name.partition("-")[0] for name in folders) == ["travel.weight=5", "travel.weight=7"]
     assert (tmp_path / "sweep" / "best.safetensors").resolve().name == "best.safetensors"
-    assert "| 1 | " in third.stdout
-    assert "failed: travel.weight=x__seed=1-" in third.stdout
-    failure = next((tmp_path / "sweep").glob("travel.weight=x__seed=0-*/failure.txt")).read_text()
+    assert "| 1 | " in again.stdout
+    assert "failed: travel.weight=x-" in again.stdout
+    failure = next((tmp_path / "sweep").glob("travel.weight=x-*/failure.txt")).read_text()
     assert failure.startswith("losses.travel.weight is 'x': give a number")
-    job = next((tmp_path / "sweep").glob("travel.weight=5__seed=1-*/job.json"))
+    job = next((tmp_path / "sweep").glob("travel.weight=5-*/job.json"))
     assert "losses.travel.weight=5" in json.loads(job.read_text())["overrides"]

@@ -18,7 +18,7 @@ from melgan_vc.bundle import BEST_NAME, NAME
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
-from melgan_vc.measures.better import BETTER
+from melgan_vc.measures.better import BETTER, NO_WAY
 from melgan_vc.nested import flat
 
 CONFIG, METRICS, JOB, FAILURE = "config.yaml", "metrics.csv", "job.json", "failure.txt"
@@ -54,8 +54,8 @@ def read(folder: Path, measure: str) -> list[Entry]:
     Raises:
         UserError: there is no run, or no such measure.
     """
-    if BETTER.get(measure, "none") == "none":
-        known = ", ".join(name for name, way in BETTER.items() if way != "none")
+    if BETTER.get(measure, NO_WAY) == NO_WAY:
+        known = ", ".join(name for name, way in BETTER.items() if way != NO_WAY)
         raise UserError(f"measure is {measure!r}: give one of {known}")
     found = {path.parent for name in (CONFIG, JOB) for path in folder.rglob(name)} if folder.is_dir() else set()
     if not found:

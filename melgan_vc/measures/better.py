@@ -1,5 +1,6 @@
 """Which way each measure of a validation gets better."""
 
+NO_WAY = "none"  # such as a ratio: 1 is best
 BETTER = {
     "mel_distance": "min",
     "travel": "min",
@@ -8,7 +9,7 @@ BETTER = {
     "change": "max",
     "seam_ratio": "min",
     "silence_level": "min",
-    "f0_ratio": "none",  # 1 is best
+    "f0_ratio": NO_WAY,
     "to_target": "max",
     "to_source": "min",
 }

@@ -183,7 +183,8 @@ def check_devices(cfg: DictConfig, found: ClusterEnvironment | None) -> int:
     started = found.world_size() if found is not None else 1
     several = max(started, count if isinstance(nodes, int) else 1) > 1
     if several and str(cfg.strategy.get("_target_")).endswith(".single"):
-        raise UserError(f"strategy=single trains in one process, not in {max(started, count)}: say strategy=ddp")
+        asked = f"trainer.devices is {count}" if count > 1 else f"{started} processes were started"
+        raise UserError(f"{asked}, but strategy=single trains in one process: say strategy=ddp")
     if found is not None and count * nodes not in (1, started):
         raise UserError(
             f"{started} processes were started, but trainer.devices is {count} and trainer.num_nodes {nodes}: give the "

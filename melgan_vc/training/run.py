@@ -48,8 +48,12 @@ def train(cfg: DictConfig, line: CommandLine | None = None) -> Path:
         cfg: of ``conf/train.yaml``.
         line: that it was composed of: ``resume=PATH`` applies it to the config of that run.
     """
+    return train_settled(settle(cfg, line))
+
+
+def train_settled(cfg: DictConfig) -> Path:
+    """Train as a settled config says, here or in several processes of their own."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    cfg = settle(cfg, line)
     found = ranks.environment()
     count = check_devices(cfg, found)
     if count > 1 and found is None:

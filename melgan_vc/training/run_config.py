@@ -20,6 +20,7 @@ CONFIG = "config.yaml"
 AUTO = "auto"
 OF_THE_START = ("resume", "allow_changes")  # say how to start, not what to train
 MEANING = ("audio", "chunk", "networks", "data")  # a change makes it another training
+FIXED = ("trainer", "data")  # groups whose settings are always the same ones
 PATHS = ("data.source", "data.target", "data.store")
 AROUND_IT = (  # no batch depends on these; the data's content is checked by itself
     "trainer.max_", "callbacks.", "checkpoint.", "logger.", "name:", "optim.log_every:",
@@ -85,6 +86,9 @@ def continued(stored: DictConfig, cfg: DictConfig, line: CommandLine) -> DictCon
     for key in cfg:
         if key not in settled or key in OF_THE_START:
             settled[key] = cfg[key]
+    for group in FIXED:  # settings that came with a later version
+        for key in cfg[group].keys() - settled[group].keys():
+            settled[group][key] = cfg[group][key]
     chosen = [key for key in line.keys if key in line.groups]
     if chosen:
         plain: Any = OmegaConf.to_container(line.compose(()), resolve=False)

@@ -14,6 +14,7 @@ import torch
 from melgan_vc.data.dataset import EndlessBatches
 from melgan_vc.errors import UserError
 from melgan_vc.training import run
+from melgan_vc.training.run_config import CommandLine
 from tests.conftest import ROOT, tiny_training
 from tests.test_configs import composed
 
@@ -67,11 +68,20 @@ def workers(parent):
     return sorted(found)
 
 
+CUT = ["trainer.max_batches=60", "stability=[augment,lecam]", *TWO]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(two_domains, tmp_path_factory):
+    return train(two_domains, tmp_path_factory.mktemp("whole"), *CUT)
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes in /proc")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, 1), (signal.SIGTERM, 143)])
-def test_the_end_of_one_process_ends_all_and_the_training_resumes_exactly(number, code, two_domains, tmp_path):
-    more = ["trainer.max_batches=60", "stability=[augment,lecam]", *TWO]
-    given = settings(two_domains, tmp_path / "cut", *more)
+def test_the_end_of_one_process_ends_all_and_the_training_resumes_exactly(
+    number, code, uninterrupted, two_domains, tmp_path
+):
+    given = settings(two_domains, tmp_path / "cut", *CUT)
     with subprocess.Popen(
         [sys.executable, "-m", "melgan_vc.train", *given],
         cwd=tmp_path,
@@ -93,16 +103,19 @@ def test_the_end_of_one_process_ends_all_and_the_training_resumes_exactly(number
     assert not any(Path(f"/proc/{pid}").exists() for pid in started)
     assert 0 < last(folder)["batch_count"] < 60
     run.train(composed(*given, "resume=auto"))
-    whole = train(two_domains, tmp_path / "whole", *more)
     for name in ("bundle.safetensors", "best.safetensors", "checkpoints/last.ckpt"):
-        assert (whole / name).read_bytes() == (folder / name).read_bytes(), name
-    assert len({record["weights_sha256"] for record in records(whole)}) == 1
+        assert (uninterrupted / name).read_bytes() == (folder / name).read_bytes(), name
+    assert len({record["weights_sha256"] for record in records(folder)}) == 1
+    if number == signal.SIGTERM:
+        given = [f"resume='{folder}'", "trainer.max_batches=62"]
+        run.train(composed(*given), CommandLine(given, (), lambda overrides: composed(*overrides)))
+        assert [record["batches"] for record in records(folder)] == [62, 62]
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["trainer.devices=2"], "strategy=single trains in one process, not in 2: say strategy=ddp"),
+        (["trainer.devices=2"], "trainer.devices is 2, but strategy=single trains in one process: say strategy=ddp"),
         (["trainer.devices=0"], "trainer.devices is 0: give a whole number"),
         (["trainer.num_nodes=2", "strategy=ddp"], "trainer.num_nodes is 2: start the command on each machine"),
         (["strategy=deepspeed"], "strategy=deepspeed: DeepSpeed takes a single optimizer"),

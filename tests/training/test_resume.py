@@ -170,6 +170,9 @@ def test_networks_that_do_not_fit_are_one_clear_error(two_domains, tmp_path):
 
 def test_a_run_directory_brings_its_own_config(two_domains, tmp_path):
     folder = train(two_domains, tmp_path, "trainer.max_batches=10", "losses.travel.weight=3")
+    older = OmegaConf.load(folder / "config.yaml")
+    del older.trainer.num_nodes, older.strategy  # as a version before these settings left it
+    OmegaConf.save(older, folder / "config.yaml")
     typed("trainer.max_batches=20", f"resume='{folder}'")
     stored = OmegaConf.load(folder / "config.yaml")
     assert (stored.losses.travel.weight, stored.trainer.max_batches, stored.audio.n_mels) == (3, 20, 24)

@@ -69,7 +69,7 @@ def test_validated_or_not_the_weights_are_the_same(two_domains, tmp_path):
     never = train(two_domains, tmp_path / "never", *more, "callbacks.validation=null")
     one, other = (read(folder / "checkpoints" / "last.ckpt") for folder in (often, never))
     assert all(torch.equal(value, other["state_dict"][name]) for name, value in one["state_dict"].items())
-    assert torch.equal(one["random"]["torch"], other["random"]["torch"])
+    assert torch.equal(one["random"][0]["torch"], other["random"][0]["torch"])
 
 
 def test_random_state_comes_back_in_all_three():
