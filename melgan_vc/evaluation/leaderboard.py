@@ -22,6 +22,7 @@ from melgan_vc.measures.better import BETTER, NO_WAY
 from melgan_vc.nested import flat
 
 CONFIG, METRICS, JOB, FAILURE = "config.yaml", "metrics.csv", "job.json", "failure.txt"
+SIGNS = (METRICS, JOB, NAME)  # that a folder with a config is a run's
 PREFIX = "held_out/"
 NOT_COMPARED = ("run_dir", "resume", "allow_changes", "logger.", "data.store", "data.workers")
 ABSENT = "-"
@@ -57,7 +58,8 @@ def read(folder: Path, measure: str) -> list[Entry]:
     if BETTER.get(measure, NO_WAY) == NO_WAY:
         known = ", ".join(name for name, way in BETTER.items() if way != NO_WAY)
         raise UserError(f"measure is {measure!r}: give one of {known}")
-    found = {path.parent for name in (CONFIG, JOB) for path in folder.rglob(name)} if folder.is_dir() else set()
+    homes = {path.parent for name in (CONFIG, JOB) for path in folder.rglob(name)} if folder.is_dir() else set()
+    found = [home for home in homes if any((home / name).exists() for name in SIGNS)]  # not wandb's own folders
     if not found:
         raise UserError(f"{folder}: no runs found; give a folder that holds run directories")
     entries = [entry(run, run.relative_to(folder).as_posix(), measure) for run in sorted(found)]

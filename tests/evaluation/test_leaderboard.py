@@ -33,6 +33,8 @@ def runs(tmp_path):
     make_run(folder / "deep" / "b", 10, [19.0, 22.0])
     make_run(folder / "c", 20, [])
     make_run(folder / "d", 40, [1.0], failure="it went wrong")
+    (folder / "a" / "wandb" / "files").mkdir(parents=True)
+    (folder / "a" / "wandb" / "files" / "config.yaml").write_text("seed: {value: 0}")
     return folder
 
 
