@@ -1,6 +1,5 @@
 """The training step: three networks, two optimizers."""
 
-import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,14 +15,13 @@ from melgan_vc.data.dataset import Batch
 from melgan_vc.losses.outputs import DiscriminatorStep, GeneratorStep
 from melgan_vc.losses.weighted import WeightedLosses
 from melgan_vc.spec import ChunkSpec
-from melgan_vc.training import ranks
+from melgan_vc.training import checkpoint_content, ranks
 from melgan_vc.training.average import moving_average
 from melgan_vc.training.gradients import clip_gradients, gradient_scale
 from melgan_vc.training.optimizers import restore_settings, set_rates
-from melgan_vc.training.randomness import random_state, restore_random_state
+from melgan_vc.training.randomness import restore_random_state
 from melgan_vc.training.settings import Networks, OptimSettings
 
-log = logging.getLogger(__name__)
 GROUPS = ("generator", "discriminator")  # of losses, in the order of the optimizers
 NETWORKS = {"generator": ("generator", "siamese"), "discriminator": ("discriminator",)}  # that a group trains
 
@@ -205,51 +203,10 @@ class MelganVC(L.LightningModule):
         ]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        del checkpoint["loops"]  # counts of ours say all, and do not depend on where a run was cut
-        checkpoint["epoch"], checkpoint["global_step"] = 0, self.batch_count
-        checkpoint["batch_count"] = self.batch_count
-        checkpoint["bad_batches"] = self.bad_batches
-        checkpoint["rate_factor"] = self.rate_factor
-        checkpoint["latest"] = self.latest_values()
-        checkpoint["held_out"] = self.held_out
-        checkpoint["about"] = self.about
-        checkpoint["random"] = ranks.gathered(random_state())
-        memories = {type(one).__name__: one.memory() for one in self.loggers if hasattr(one, "memory")}
-        checkpoint["loggers"] = self.logger_memories | memories
+        checkpoint_content.fill(checkpoint, self)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["state_dict"] = self.completed(checkpoint["state_dict"])
-        self.batch_count = checkpoint["batch_count"]
-        self.bad_batches = checkpoint["bad_batches"]
-        self.rate_factor = checkpoint["rate_factor"]
-        self.latest = dict(checkpoint["latest"])
-        self.held_out = dict(checkpoint["held_out"])
-        self.logger_memories = dict(checkpoint["loggers"])
-        if len(checkpoint["random"]) == ranks.world():
-            self.resumed_random_state = checkpoint["random"][ranks.rank()]
-        else:
-            log.warning(
-                "warning: %d processes go on with what %d did: what is drawn in training differs from here on",
-                ranks.world(),
-                len(checkpoint["random"]),
-            )
-
-    def completed(self, state: dict[str, Any]) -> dict[str, Any]:
-        """The weights of a checkpoint, with those that this training keeps beside its networks and that one did not.
-
-        A stability choice that is added to a training starts from nothing, an average from the generator as it is;
-        the state of one that was left out goes.
-        """
-        ours = self.state_dict()
-        added = [name for name in ours if name not in state]
-        for name in added:
-            trained = name.replace("average.network.", "generator.", 1)
-            state[name] = state[trained] if trained in state else ours[name]
-        left = [name for name in state if name not in ours]
-        for what, names in (("starts anew", added), ("is left out", left)):
-            for part in sorted({name.split(".")[0 if name.startswith("average.") else 1] for name in names}):
-                log.info("the state of %s %s", part, what)
-        return {name: state[name] for name in ours}
+        checkpoint_content.take(checkpoint, self)
 
 
 @contextmanager
