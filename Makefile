@@ -22,7 +22,7 @@ demo: setup
 	@echo "  $(BIN)/tensorboard --logdir runs"
 
 test: setup lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .
