@@ -60,9 +60,8 @@ class NonFinite(L.Callback):
         group = GROUPS[trainer.optimizers.index(optimizer)]
         loss = module.latest[f"{group}/total"]
         gradients = [p.grad for entry in optimizer.param_groups for p in entry["params"] if p.grad is not None]
-        finite = math.isfinite(
-            loss + torch.stack(torch._foreach_norm(gradients)).sum()
-        )  # one look at all that is there
+        # One look at all that is there, and the same answer in all processes.
+        finite = math.isfinite(loss + torch.stack(torch._foreach_norm(gradients)).sum())
         if not agreed(not finite)[0]:
             self.in_a_row[group] = 0
             return
