@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shutil
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,13 @@ from melgan_vc.files import replacing
 from melgan_vc.measures.better import BETTER, NO_WAY
 from melgan_vc.nested import flat
 
+SPEED = "throughput/batches_per_second"
 CONFIG, METRICS, JOB, FAILURE = "config.yaml", "metrics.csv", "job.json", "failure.txt"
 SIGNS = (METRICS, JOB, NAME)  # that a folder with a config is a run's
 PREFIX = "held_out/"
 NOT_COMPARED = ("run_dir", "resume", "allow_changes", "logger.", "data.store", "data.workers")
 ABSENT = "-"
+CLASS = "._target_"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Entry:
         measures: at the validation that is best by the measure that is asked for.
         batch: of that validation; None if there was none.
         batches: logged in all.
+        speed: batches per second, the median of what was logged; None if nothing was.
         failure: what went wrong, in a line; None if nothing did.
     """
 
@@ -46,6 +50,7 @@ class Entry:
     measures: Mapping[str, float]
     batch: int | None
     batches: int
+    speed: float | None
     failure: str | None
 
 
@@ -80,7 +85,16 @@ def entry(run: Path, name: str, measure: str) -> Entry:
     validations = [(int(row["step"]), measured(row)) for row in rows if row.get(f"{PREFIX}{measure}")]
     batch, measures = max(validations, key=lambda one: score(one[1], measure), default=(None, {}))
     failure = (run / FAILURE).read_text(encoding="utf-8").partition("\n")[0] if (run / FAILURE).is_file() else None
-    return Entry(name, settings(run), measures, batch, max((int(row["step"]) for row in rows), default=0), failure)
+    speeds = [float(row[SPEED]) for row in rows if row.get(SPEED)]
+    return Entry(
+        name,
+        settings(run),
+        measures,
+        batch,
+        batches=max((int(row["step"]) for row in rows), default=0),
+        speed=statistics.median(speeds) if speeds else None,
+        failure=failure,
+    )
 
 
 def measured(row: Mapping[str, str]) -> dict[str, float]:
@@ -107,25 +121,33 @@ def swept(entries: Sequence[Entry]) -> list[str]:
 
 def short(keys: Sequence[str]) -> dict[str, str]:
     """Names for columns: the last two parts."""
-    return {key: ".".join(key.split(".")[-2:]) if key.count(".") > 1 and len(keys) > 1 else key for key in keys}
+    names = {key: key.removesuffix(CLASS) for key in keys}
+    return {
+        key: ".".join(name.split(".")[-2:]) if name.count(".") > 1 and len(keys) > 1 else name
+        for key, name in names.items()
+    }
 
 
-def shown(value: Any) -> str:
-    """A setting as a cell; a number that a search has drawn is rounded."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def shown(settings: Mapping[str, Any], key: str) -> str:
+    """A setting as a cell; a number that a search has drawn is rounded, a class without its module."""
+    value = settings.get(key, ABSENT)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value).rpartition(".")[2] if key.endswith(CLASS) else str(value)
 
 
 def table(entries: Sequence[Entry], measure: str) -> str:
     """The runs to read in a terminal, and under them what failed."""
     keys = swept(entries)
-    headings = ["", measure, *short(keys).values(), "at batch", "batches", "run"]
+    headings = ["", measure, *short(keys).values(), "at batch", "batches", "batches/s", "run"]
     rows = [
         [
             str(place),
             f"{one.measures[measure]:.3f}" if one.batch is not None else ABSENT,
-            *(shown(one.settings.get(key, ABSENT)) for key in keys),
+            *(shown(one.settings, key) for key in keys),
             str(one.batch or ABSENT),
             str(one.batches),
+            ABSENT if one.speed is None else f"{one.speed:.3g}",
             one.name,
         ]
         for place, one in enumerate((one for one in entries if one.failure is None), start=1)
@@ -140,10 +162,10 @@ def write_csv(entries: Sequence[Entry], path: Path) -> None:
     names = [name for name in BETTER if any(name in one.measures for one in entries)]
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["run", *keys, *names, "at_batch", "batches", "failure"])
+        writer.writerow(["run", *keys, *names, "at_batch", "batches", "batches_per_second", "failure"])
         for one in entries:
             values = [one.settings.get(key, "") for key in keys] + [one.measures.get(name, "") for name in names]
-            writer.writerow([one.name, *values, one.batch or "", one.batches, one.failure or ""])
+            writer.writerow([one.name, *values, one.batch or "", one.batches, one.speed or "", one.failure or ""])
 
 
 def figure(entries: Sequence[Entry], measure: str) -> Figure:
@@ -154,7 +176,7 @@ def figure(entries: Sequence[Entry], measure: str) -> Figure:
     for axis, key in zip(picture.subplots(1, len(keys), sharey=True, squeeze=False)[0], keys, strict=True):
         values = [one.settings.get(key, ABSENT) for one in ranked]
         if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-            values = [str(value) for value in values]
+            values = [shown(one.settings, key) for one in ranked]
         heights = [one.measures[measure] for one in ranked]
         axis.scatter(values, heights)
         if ranked:

@@ -79,7 +79,9 @@ def build(cfg: DictConfig, parts: int | None = None) -> tuple[MelganVC, ChunkDat
         module = MelganVC(networks, losses, OptimSettings(**instantiate(cfg.optim, _convert_="all")), chunk)
         module.configure_optimizers()  # now, so that a bad rate is known before any work
     with configured("networks.generator"):
-        snapshot(module, audio)  # now, so that a generator that no bundle can hold is known before any work
+        snapshot(
+            module, module.best_generator, audio
+        )  # now, so that a generator that no bundle can hold is known before any work
     with configured("data"):
         data = ChunkDataModule(
             audio=audio, chunk=chunk, seed=cfg.seed, part=ranks.rank(), parts=parts or ranks.world(), **cfg.data
@@ -184,7 +186,7 @@ def check_devices(cfg: DictConfig, found: ClusterEnvironment | None) -> int:
     several = max(started, count if isinstance(nodes, int) else 1) > 1
     if several and str(cfg.strategy.get("_target_")).endswith(".single"):
         asked = f"trainer.devices is {count}" if count > 1 else f"{started} processes were started"
-        raise UserError(f"{asked}, but strategy=single trains in one process: say strategy=ddp")
+        raise UserError(f"{asked}, but strategy=single trains in one process: say strategy=ddp or fsdp2")
     if found is not None and count * nodes not in (1, started):
         raise UserError(
             f"{started} processes were started, but trainer.devices is {count} and trainer.num_nodes {nodes}: give the "

@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterable, Mapping
 
 import lightning as L
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from melgan_vc.errors import UserError
+from melgan_vc.training.shards import whole_tensor
 
 NETWORKS = ("generator", "siamese", "discriminator")
 
@@ -48,4 +48,4 @@ def gradient_scale(trainer: L.Trainer, optimizer: Optimizer) -> float:
 
 def total_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
     """Norm of all gradients together, a scalar; 0 where there is none. NaN or infinite if any of them is."""
-    return torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True)
+    return whole_tensor(nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True))

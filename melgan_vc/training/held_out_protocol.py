@@ -21,7 +21,6 @@ from melgan_vc.measures import mels as of_mels
 from melgan_vc.measures.voice import Embed, centroid, cosine, speaker_embedder, voiced_f0
 from melgan_vc.training.held_out import Clip, HeldOut
 from melgan_vc.training.loggers.base import KINDS
-from melgan_vc.training.module import MelganVC
 from melgan_vc.training.randomness import undisturbed
 
 SILENT_CHUNKS = 8
@@ -74,20 +73,25 @@ class HeldOutProtocol:
         return self.median_f0(self.waveforms["target"])
 
     @torch.no_grad()
-    def measure(self, module: MelganVC) -> HeldOut:
-        """One validation; weights, statistics and random generators of the training stay as they are."""
-        bundle = Bundle(module.best_generator, {}, self.audio, self.chunk)
-        with undisturbed(), inference(module.best_generator, module.siamese):
-            converter = Converter(bundle, str(module.device))
+    def measure(self, generator: nn.Module, siamese: nn.Module, batch: int) -> HeldOut:
+        """One validation; weights, statistics and random generators of the training stay as they are.
+
+        Args:
+            generator, siamese: of the training, whole.
+            batch: its batch count.
+        """
+        device = next(generator.parameters()).device
+        with undisturbed(), inference(generator, siamese):
+            converter = Converter(Bundle(generator, {}, self.audio, self.chunk), str(device))
             converted = [converter.convert(mel) for mel in self.mels["source"]]
             silence = converter.convert(torch.full((self.audio.n_mels, SILENT_CHUNKS * self.chunk.width), SILENCE))
-            measures = self.of_mels(converted, silence) | self.of_content(module, converted)
+            measures = self.of_mels(converted, silence) | self.of_content(siamese, converted)
             waveforms = [self.invert(mel) for mel in converted[: self.listen]]
             if self.voice:
                 measures |= self.of_voices(waveforms)
             pairs = zip(converted, waveforms, strict=False)  # only the first ones have a waveform
             clips = tuple(self.clip(number, *pair) for number, pair in enumerate(pairs))
-        return HeldOut(module.batch_count, measures, clips, self.audio.sample_rate)
+        return HeldOut(batch, measures, clips, self.audio.sample_rate)
 
     def of_mels(self, converted: Sequence[Tensor], silence: Tensor) -> dict[str, float]:
         """Measures of conversions (M, T) and of converted silence (M, T)."""
@@ -104,10 +108,11 @@ class HeldOutProtocol:
             measures["mel_distance"] = of_mels.distance(statistics, self.target_statistics)
         return measures
 
-    def of_content(self, module: MelganVC, converted: Sequence[Tensor]) -> dict[str, float]:
+    def of_content(self, siamese: nn.Module, converted: Sequence[Tensor]) -> dict[str, float]:
         """What the siamese network finds of the content of conversions (M, T)."""
-        chunks = [self.chunks(mels).to(module.device) for mels in (self.mels["source"], converted)]
-        before, after = (module.siamese(some).float().cpu() for some in chunks)  # (K, V)
+        device = next(siamese.parameters()).device
+        chunks = [self.chunks(mels).to(device) for mels in (self.mels["source"], converted)]
+        before, after = (siamese(some).float().cpu() for some in chunks)  # (K, V)
         windows = [vectors.unflatten(0, (-1, self.chunk.splits)) for vectors in (before, after)]
         firsts, lasts = ([vectors[:, place] for vectors in windows] for place in (0, -1))
         return {

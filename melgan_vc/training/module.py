@@ -21,6 +21,7 @@ from melgan_vc.training.gradients import clip_gradients, gradient_scale
 from melgan_vc.training.optimizers import restore_settings, set_rates
 from melgan_vc.training.randomness import restore_random_state
 from melgan_vc.training.settings import Networks, OptimSettings
+from melgan_vc.training.shards import shard
 
 GROUPS = ("generator", "discriminator")  # of losses, in the order of the optimizers
 NETWORKS = {"generator": ("generator", "siamese"), "discriminator": ("discriminator",)}  # that a group trains
@@ -72,6 +73,15 @@ class MelganVC(L.LightningModule):
     def best_generator(self) -> nn.Module:
         """The generator to convert with: its moving average where one is kept."""
         return self.generator if self.average is None else self.average.network
+
+    def configure_model(self) -> None:
+        mesh = self.device_mesh
+        if mesh is None:  # of all strategies but FSDP2
+            return
+        for network in (self.generator, self.siamese, self.discriminator):
+            shard(network, mesh["data_parallel"])
+        if self.average is not None:
+            shard(self.average.network, mesh["data_parallel"])
 
     def on_train_start(self) -> None:
         restore_settings(self.trainer.optimizers)

@@ -10,6 +10,7 @@ from typing import Any
 from melgan_vc.files import replacing
 from melgan_vc.training import ranks
 from melgan_vc.training.module import MelganVC
+from melgan_vc.training.shards import whole_tensor
 
 NAME = "processes.json"
 
@@ -31,10 +32,10 @@ def of_process(module: MelganVC) -> dict[str, Any]:
 
 
 def digest(module: MelganVC) -> str:
-    """Of all weights and all that follows the data."""
+    """Of all weights and all that follows the data; called by all processes."""
     found = hashlib.sha256()
     for value in (*module.parameters(), *module.buffers()):
-        found.update(value.detach().cpu().contiguous().view(-1).numpy().tobytes())
+        found.update(whole_tensor(value).detach().cpu().contiguous().view(-1).numpy().tobytes())
     return found.hexdigest()
 
 

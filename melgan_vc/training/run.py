@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from melgan_vc.bundle import BEST_NAME, NAME, load
 from melgan_vc.data.datamodule import ChunkDataModule
@@ -33,6 +33,7 @@ from melgan_vc.training.run_config import (
     write_config,
 )
 from melgan_vc.training.run_directory import claimed, full_disk_explained
+from melgan_vc.training.shards import whole
 from melgan_vc.training.snapshot import snapshot
 from melgan_vc.training.stop import Stop
 
@@ -110,7 +111,7 @@ def train_here(cfg: DictConfig) -> Path:
             if stop.signal is not None:
                 raise SystemExit(stop.exit_code)
     if module.failure is not None:
-        raise UserError(module.failure)
+        raise UserError(module.failure) if first else SystemExit(1)
     return run_dir
 
 
@@ -133,8 +134,10 @@ def fit(
         with suppress(SIGTERMException):  # where the signal came before we listened: it ends after the first batch
             trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)
         record.write(module, run_dir)
-        if ranks.rank() == 0 and (module.failure is None or weights_are_finite(module)):
-            export(module, data, run_dir, loggers)
+        generator = whole(module.best_generator)
+        if ranks.rank() == 0:
+            with suppress(UserError) if module.failure is not None else nullcontext():  # weights may be NaN by now
+                export(module, generator, data, run_dir, loggers)
         failed = module.failure is not None
     except SystemExit as end:  # Lightning's way to end at a second Ctrl-C
         raise KeyboardInterrupt from end
@@ -172,7 +175,7 @@ def finish(module: MelganVC, data: ChunkDataModule, run_dir: Path, point: Resume
     log.info("%s: all %d batches are trained; for more, raise trainer.max_batches", run_dir, point.batch_count)
     if bundled_batches(run_dir / NAME) != point.batch_count:
         restore(module, point)
-        export(module, data, run_dir, [])
+        export(module, module.best_generator, data, run_dir, [])
 
 
 def bundled_batches(path: Path) -> int | None:
@@ -183,10 +186,6 @@ def bundled_batches(path: Path) -> int | None:
         return None
 
 
-def weights_are_finite(module: MelganVC) -> bool:
-    return all(bool(torch.isfinite(weight).all()) for weight in module.best_generator.state_dict().values())
-
-
 def restore(module: MelganVC, point: ResumePoint) -> None:
     """The networks of a checkpoint, without training."""
     content = read(point.path)
@@ -194,11 +193,13 @@ def restore(module: MelganVC, point: ResumePoint) -> None:
     module.load_state_dict(content["state_dict"])
 
 
-def export(module: MelganVC, data: ChunkDataModule, run_dir: Path, loggers: Sequence[RunLogger]) -> None:
+def export(
+    module: MelganVC, generator: nn.Module, data: ChunkDataModule, run_dir: Path, loggers: Sequence[RunLogger]
+) -> None:
     """Leave the bundle of a training, however it ended, and show it to the loggers."""
     if not module.batch_count:
         return
-    bundle = snapshot(module, data.audio, module.held_out)
+    bundle = snapshot(module, generator, data.audio, module.held_out)
     bundle.save(run_dir / NAME)
     log.info("bundle: %s (%d batches)", run_dir / NAME, module.batch_count)
     for path in (run_dir / NAME, run_dir / BEST_NAME):

@@ -11,16 +11,24 @@ from melgan_vc.evaluation import leaderboard
 
 def make_run(folder, weight, distances, failure=None):
     folder.mkdir(parents=True)
-    config = {"losses": {"travel": {"weight": weight}}, "seed": 0, "run_dir": str(folder), "logger": {"csv": {"a": 1}}}
+    kind = "strategies.ddp" if weight > 5 else "strategies.single"
+    config = {
+        "losses": {"travel": {"weight": weight}},
+        "strategy": {"_target_": kind},
+        "seed": 0,
+        "run_dir": str(folder),
+        "logger": {"csv": {"a": 1}},
+    }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     with (folder / "metrics.csv").open("w") as file:
-        writer = csv.DictWriter(file, ["generator/total", "held_out/mel_distance", "held_out/to_target", "step"])
+        writer = csv.DictWriter(file, [leaderboard.SPEED, "held_out/mel_distance", "held_out/to_target", "step"])
         writer.writeheader()
         for number, distance in enumerate(distances, start=1):
             writer.writerow(
                 {"held_out/mel_distance": distance, "held_out/to_target": distance / 100, "step": 10 * number}
             )
-        writer.writerow({"generator/total": 1, "step": 10 * len(distances) + 5})
+        for speed in (90, 3, weight):
+            writer.writerow({leaderboard.SPEED: speed, "step": 10 * len(distances) + 5})
     (folder / "best.safetensors").write_text(str(weight))
     if failure:
         (folder / "failure.txt").write_text(f"{failure}\n\nTraceback")
@@ -50,9 +58,11 @@ def test_what_differs_is_shown_and_what_failed_is_named(runs, tmp_path):
     shown = leaderboard.write(runs, "mel_distance", tmp_path / "out")
     rows = [line for line in shown.splitlines() if line.startswith("| ")]
     assert [cell.strip() for cell in rows[0].split("|")[1:-1]] == [
-        "", "mel_distance", "losses.travel.weight", "at batch", "batches", "run",
+        "", "mel_distance", "travel.weight", "strategy", "at batch", "batches", "batches/s", "run",
     ]  # fmt: skip
-    assert [cell.strip() for cell in rows[2].split("|")[1:-1]] == ["1", "19.000", "10", "10", "25", "deep/b"]
+    assert [cell.strip() for cell in rows[2].split("|")[1:-1]] == [
+        "1", "19.000", "10", "ddp", "10", "25", "10", "deep/b",
+    ]  # fmt: skip
     assert len(rows) == 5, "a failed run has no place"
     assert "failed: d: it went wrong (all of it: d/failure.txt)" in shown
     assert (runs / "best.safetensors").read_text() == "10"
@@ -60,13 +70,14 @@ def test_what_differs_is_shown_and_what_failed_is_named(runs, tmp_path):
     table = list(csv.DictReader((tmp_path / "out" / "leaderboard.csv").open()))
     assert [row["losses.travel.weight"] for row in table] == ["40", "10", "5", "20"]
     assert table[0]["failure"] == "it went wrong"
-    assert table[1]["to_target"] == "0.19"
+    assert (table[1]["to_target"], table[1]["batches_per_second"]) == ("0.19", "10.0")
     assert (tmp_path / "out" / "leaderboard.png").stat().st_size > 1000
 
 
 def test_the_picture_has_a_panel_for_each_swept_setting(runs):
     panels = leaderboard.figure(leaderboard.read(runs, "mel_distance"), "mel_distance").axes
-    assert [panel.get_xlabel() for panel in panels] == ["losses.travel.weight"]
+    assert [panel.get_xlabel() for panel in panels] == ["travel.weight", "strategy"]
+    assert [label.get_text() for label in panels[1].get_xticklabels()] == ["ddp", "single"]
     assert "less is better" in panels[0].get_ylabel()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tests.conftest import ROOT, tiny_training
 from tests.test_configs import composed
 
 TWO = ["strategy=ddp", "trainer.devices=2"]
+SAME = ["optim=sgd", "networks.norm=none", "trainer.max_batches=30", "chunk.width=12", "optim.log_every=5"]
 
 
 def settings(two_domains, folder, *more):
@@ -39,12 +41,21 @@ def records(folder):
     return json.loads((folder / "processes.json").read_text())
 
 
-def test_two_processes_compute_what_one_does(two_domains, tmp_path):
-    same = ["optim=sgd", "networks.norm=none", "trainer.max_batches=30", "chunk.width=12", "optim.log_every=5"]
-    one = train(two_domains, tmp_path / "one", *same)
-    two = train(two_domains, tmp_path / "two", *same, *TWO)
-    weights = [last(folder)["state_dict"] for folder in (one, two)]
-    assert max(float((value - weights[1][name]).abs().max()) for name, value in weights[0].items()) < 1e-5
+def distance(one, other):
+    """The largest between two weights of runs."""
+    weights = [last(folder)["state_dict"] for folder in (one, other)]
+    return max(float((value - weights[1][name]).abs().max()) for name, value in weights[0].items())
+
+
+@pytest.fixture(scope="module")
+def alone(two_domains, tmp_path_factory):
+    return train(two_domains, tmp_path_factory.mktemp("one"), *SAME)
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp2"])
+def test_two_processes_compute_what_one_does(strategy, alone, two_domains, tmp_path):
+    one, two = alone, train(two_domains, tmp_path, *SAME, f"strategy={strategy}", "trainer.devices=2")
+    assert distance(one, two) < 1e-5
     first, second = records(two)
     assert first["weights_sha256"] == second["weights_sha256"]
     assert first["pid"] != second["pid"]
@@ -53,6 +64,22 @@ def test_two_processes_compute_what_one_does(two_domains, tmp_path):
     assert not (one / "processes.json").exists()
     tables = [(folder / "metrics.csv").read_text().count("\n") for folder in (one, two)]
     assert tables[0] == tables[1]
+    if strategy == "fsdp2":
+        check_resumed(one, two, two_domains, tmp_path / "again")
+
+
+def check_resumed(one, two, two_domains, folder):
+    """A training in shards goes on bit for bit, in one process nearly so, and one of one process in shards."""
+    folder.mkdir()
+    for name, start, strategy in (("same", two, "fsdp2"), ("alone", two, "single"), ("shards", one, "fsdp2")):
+        shutil.copy(start / "checkpoints" / "previous.ckpt", folder / f"{name}.ckpt")
+        more = [f"strategy={strategy}", f"trainer.devices={1 if strategy == 'single' else 2}"]
+        found = train(two_domains, folder / name, *SAME, *more, f"resume='{folder / name}.ckpt'")
+        assert last(found)["batch_count"] == 30
+        assert distance(one, found) < 1e-5, name
+        if name == "same":
+            files = [run / "checkpoints" / "last.ckpt" for run in (two, found)]
+            assert files[0].read_bytes() == files[1].read_bytes()
 
 
 def workers(parent):

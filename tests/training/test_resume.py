@@ -318,6 +318,7 @@ def test_a_signal_to_the_whole_group_does_not_kill_the_loaders(number, two_domai
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell leaves it ignored
     ) as running:
         until = time.monotonic() + 120
         while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < until:

@@ -25,9 +25,13 @@ def built(two_domains, tmp_path):
     return module.train(), data
 
 
+def measured(protocol, module):
+    return protocol.measure(module.best_generator, module.siamese, module.batch_count)
+
+
 def test_all_measures_are_there(built):
     module, data = built
-    outcome = HeldOutProtocol(data, clips=8, seconds=10.0, listen=1, voice=True).measure(module)
+    outcome = measured(HeldOutProtocol(data, clips=8, seconds=10.0, listen=1, voice=True), module)
     assert set(outcome.measures) == set(BETTER)
     assert {name for name, value in outcome.measures.items() if not np.isfinite(value)} <= {"f0_ratio"}
     (clip,) = outcome.clips
@@ -38,10 +42,10 @@ def test_all_measures_are_there(built):
 def test_conversions_and_travel_are_those_of_the_networks(built):
     module, data = built
     protocol = HeldOutProtocol(data, clips=1, seconds=10.0, listen=1, voice=False)
-    found = protocol.measure(module)
+    found = measured(protocol, module)
     (source,) = protocol.mels["source"]
     with torch.no_grad():
-        converted = Converter(snapshot(module, data.audio)).convert(source)
+        converted = Converter(snapshot(module, module.best_generator, data.audio)).convert(source)
         # The bundle's spectral norms are settled first, so it is near, not equal.
         assert (found.clips[0].mels["converted"] - converted).abs().mean() < 0.05
         module.siamese.eval()
@@ -57,7 +61,7 @@ def test_the_training_does_not_notice(built):
     modes = {name: network.training for name, network in module.named_modules()}
     torch.manual_seed(1)
     before = random_state()["torch"].clone()
-    HeldOutProtocol(data, clips=8, seconds=10.0, listen=1, voice=True).measure(module)
+    measured(HeldOutProtocol(data, clips=8, seconds=10.0, listen=1, voice=True), module)
     assert torch.equal(random_state()["torch"], before)
     assert all(torch.equal(value, weights[name]) for name, value in module.state_dict().items())
     assert {name: network.training for name, network in module.named_modules()} == modes
@@ -89,7 +93,7 @@ def test_random_state_comes_back_in_all_three():
 
 def test_clips_are_at_least_a_window(built):
     module, data = built
-    found = HeldOutProtocol(data, clips=2, seconds=0.01, listen=1, voice=False).measure(module)
+    found = measured(HeldOutProtocol(data, clips=2, seconds=0.01, listen=1, voice=False), module)
     assert np.isfinite(found.measures["spread"])
 
 

@@ -31,6 +31,7 @@ from melgan_vc.training.checkpoint_files import (
 from melgan_vc.training.held_out import HeldOut, HeldOutListener, Monitor
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.ranks import agreed, from_first
+from melgan_vc.training.shards import whole
 from melgan_vc.training.snapshot import snapshot
 
 log = logging.getLogger(__name__)
@@ -117,10 +118,13 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         entries.sort(key=lambda entry: entry[1], reverse=True)
         self.best = entries[: self.keep_best]
         self.ranked = any(batch == outcome.batch for batch, _ in self.best)
-        if self.ranked and trainer.is_global_zero:
+        if not self.ranked:
+            return
+        generator = whole(module.best_generator)
+        if trainer.is_global_zero:
             run_dir = Path(trainer.default_root_dir)
             bundle = bundle_of(run_dir / FOLDER / best_name(outcome.batch))
-            snapshot(module, trainer.datamodule.audio, module.held_out).save(bundle)  # type: ignore[attr-defined]
+            snapshot(module, generator, trainer.datamodule.audio, module.held_out).save(bundle)  # type: ignore[attr-defined]
             if self.best[0][0] == outcome.batch:
                 duplicate(bundle, run_dir / BEST_NAME)
 

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from melgan_vc.errors import UserError
 from melgan_vc.training.callbacks.checks import check_number, check_whole
 from melgan_vc.training.checkpoint_files import FOLDER, candidates, newest_readable
+from melgan_vc.training.gradients import total_norm
 from melgan_vc.training.module import GROUPS, MelganVC
 from melgan_vc.training.optimizers import restore_settings
 from melgan_vc.training.ranks import agreed
@@ -59,9 +60,9 @@ class NonFinite(L.Callback):
     def on_before_optimizer_step(self, trainer: L.Trainer, module: MelganVC, optimizer: Optimizer) -> None:  # type: ignore[override]
         group = GROUPS[trainer.optimizers.index(optimizer)]
         loss = module.latest[f"{group}/total"]
-        gradients = [p.grad for entry in optimizer.param_groups for p in entry["params"] if p.grad is not None]
+        trained = (parameter for entry in optimizer.param_groups for parameter in entry["params"])
         # One look at all that is there, and the same answer in all processes.
-        finite = math.isfinite(loss + torch.stack(torch._foreach_norm(gradients)).sum())
+        finite = math.isfinite(loss + total_norm(trained))
         if not agreed(not finite)[0]:
             self.in_a_row[group] = 0
             return
@@ -101,9 +102,8 @@ class NonFinite(L.Callback):
     def roll_back(self, trainer: L.Trainer, module: MelganVC, paths: list[Path]) -> None:
         """The weights and the optimizers of the last good checkpoint, lower rates, and on with the batches to come."""
         _, content = newest_readable(paths)
-        module.load_state_dict(content["state_dict"])
-        for optimizer, state in zip(trainer.optimizers, content["optimizer_states"], strict=True):
-            optimizer.load_state_dict(state)
+        trainer.strategy.load_model_state_dict(content)
+        trainer.strategy.load_optimizer_state_dict(content)
         restore_settings(trainer.optimizers)
         module.rate_factor *= self.lower
         self.times += 1

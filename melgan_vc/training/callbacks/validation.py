@@ -15,6 +15,7 @@ from melgan_vc.training.held_out_protocol import HeldOutProtocol
 from melgan_vc.training.loggers.base import RunLogger
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.ranks import from_first
+from melgan_vc.training.shards import whole
 
 
 class HeldOutValidation(L.Callback):
@@ -60,8 +61,12 @@ class HeldOutValidation(L.Callback):
         data: ChunkDataModule = trainer.datamodule  # type: ignore[attr-defined]
         if not data.splits["source"].validation:
             return  # the data module has warned that nothing is held out
+        generator, siamese = whole(module.best_generator), whole(module.siamese)
         if trainer.is_global_zero:
-            outcome = self.measure(trainer, module, data)
+            if self.protocol is None:
+                self.protocol = HeldOutProtocol(data, *self.settings)
+            outcome = self.protocol.measure(generator, siamese, module.batch_count)
+            self.show(trainer, outcome)
             from_first(outcome.measures)
         else:
             outcome = HeldOut(module.batch_count, from_first({}), (), data.audio.sample_rate)
@@ -70,11 +75,8 @@ class HeldOutValidation(L.Callback):
             if isinstance(callback, HeldOutListener):
                 callback.on_held_out(trainer, module, outcome)
 
-    def measure(self, trainer: L.Trainer, module: MelganVC, data: ChunkDataModule) -> HeldOut:
-        """Measure, and show it to the loggers."""
-        if self.protocol is None:
-            self.protocol = HeldOutProtocol(data, *self.settings)
-        outcome = self.protocol.measure(module)
+    def show(self, trainer: L.Trainer, outcome: HeldOut) -> None:
+        """Leave the clips as files, and tell the loggers."""
         folder = Path(trainer.default_root_dir) / "samples" / f"batch_{outcome.batch:07d}"
         write_samples(outcome, folder)
         for logger in trainer.loggers:
@@ -82,7 +84,6 @@ class HeldOutValidation(L.Callback):
             if isinstance(logger, RunLogger):
                 logger.show(outcome.batch, folder)
             logger.save()
-        return outcome
 
 
 def write_samples(outcome: HeldOut, folder: Path) -> None:
