@@ -22,7 +22,7 @@ PATH_KEYS = (
     "data.source", "data.target", "data.store", "source", "target", "run_dir", "runs", "bundle", "input", "output",
     "weights",
 )  # fmt: skip
-QUOTED_KEYS = (*PATH_KEYS, "resume")
+QUOTED_KEYS = (*PATH_KEYS, "resume", "sweep_dir")
 Task = Callable[[DictConfig], float | None]
 
 

@@ -1,5 +1,6 @@
 """python -m melgan_vc.dashboard: the Weights & Biases view of a project, printed or saved."""
 
+from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
@@ -11,7 +12,12 @@ from melgan_vc.training import dashboard
 @command("dashboard")
 def main(cfg: DictConfig) -> None:
     settings = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
-    save, show = settings.pop("save"), settings.pop("show")
+    save, show, folder = settings.pop("save"), settings.pop("show"), settings.pop("sweep_dir")
+    if folder is not None:
+        from melgan_vc.evaluation import leaderboard
+
+        runs = leaderboard.read(Path(folder).expanduser(), settings["measure"])
+        settings |= {"group": leaderboard.logged_as(runs), "swept": leaderboard.swept(runs)}
     print(dashboard.run(dashboard.View.of(**settings), save, show))
 
 

@@ -48,9 +48,10 @@ def run_job(cfg: DictConfig, train: Callable[[DictConfig], Any]) -> float | None
     home = Path(HydraConfig.get().sweep.dir).expanduser()
     cfg.run_dir = str(job_folder(home, overrides)).replace("${", "\\${")
     cfg.resume = cfg.resume or "auto"
-    if OmegaConf.select(cfg, "logger.wandb") is not None and cfg.logger.wandb.group is None:
-        cfg.logger.wandb.group = f"{home.absolute().parent.name}-{home.name}"
     folder = Path(cfg.run_dir)
+    if OmegaConf.select(cfg, "logger.wandb") is not None:
+        cfg.logger.wandb.name = folder.name
+        cfg.logger.wandb.group = cfg.logger.wandb.group or f"{home.absolute().parent.name}-{home.name}"
     folder.mkdir(parents=True, exist_ok=True)
     with replacing(folder / JOB) as temporary:
         temporary.write_text(json.dumps({"overrides": overrides}, indent=1), encoding="utf-8")

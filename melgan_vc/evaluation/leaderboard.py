@@ -119,6 +119,18 @@ def swept(entries: Sequence[Entry]) -> list[str]:
     return [key for key in keys if len({repr(one.get(key, ABSENT)) for one in begun}) > 1]
 
 
+def logged_as(entries: Sequence[Entry]) -> str:
+    """The group of Weights & Biases that these runs, a sweep, are in.
+
+    Raises:
+        UserError: they are not in one.
+    """
+    groups = {one.settings.get("logger.wandb.group") for one in entries if one.failure is None}
+    if len(groups) != 1 or not isinstance(group := groups.pop(), str):
+        raise UserError("these runs are not one group in Weights & Biases: run the sweep with logger=wandb")
+    return group
+
+
 def short(keys: Sequence[str]) -> dict[str, str]:
     """Names for columns: the last two parts."""
     names = {key: key.removesuffix(CLASS) for key in keys}

@@ -14,6 +14,9 @@ from melgan_vc.errors import UserError
 from melgan_vc.training.wandb_key import PATIENCE, has_key
 
 
+SWEEP = "Sweep"  # title of its section
+
+
 @dataclass(frozen=True)
 class Section:
     """Panels under one title.
@@ -49,6 +52,9 @@ class View:
         project, name: of the project and of the view.
         entity: who owns the project; None for the key's own account.
         x_axis, x_title: what all plots are drawn against, and how that is labelled.
+        measure: held-out, to rank the runs of a sweep by.
+        group: of runs, a sweep, to show alone; None for all runs.
+        swept: the settings that differ between them, as columns.
     """
 
     project: str
@@ -57,6 +63,9 @@ class View:
     x_axis: str
     x_title: str
     sections: tuple[Section, ...]
+    measure: str
+    group: str | None = None
+    swept: Sequence[str] = ()
 
     @classmethod
     def of(cls, sections: Mapping[str, Mapping[str, Any] | None], **rest: Any) -> "View":
@@ -89,6 +98,10 @@ def summary(panel: Any) -> str:
     """A panel in one line."""
     if hasattr(panel, "table_name"):
         return f"{panel.table_name:32} table"
+    if hasattr(panel, "columns"):
+        return (
+            f"{panel.columns[-1].metric.name:32} against {', '.join(axis.metric.name for axis in panel.columns[:-1])}"
+        )
     if hasattr(panel, "media_keys"):
         return f"{panel.title:32} {', '.join(panel.media_keys)}"
     return f"{panel.y[0]:32} {panel.title_y}, by {panel.title_x}"
@@ -121,15 +134,31 @@ def build(view: View) -> Any:
             rows = max(1, ceil(len(shown) / section.columns))  # more than these are behind a page turn
             layout = workspaces.SectionLayoutSettings(columns=section.columns, rows=rows)
             sections.append(workspaces.Section(section.title, shown, is_open=True, layout_settings=layout))
+        runs = workspaces.RunsetSettings()
+        if view.group is not None:
+            outcome = panels.SummaryMetric(f"held_out/{view.measure}")
+            axes = [*(panels.Config(key) for key in view.swept), outcome]
+            plot = panels.ParallelCoordinatesPlot([panels.ParallelCoordinatesPlotColumn(axis) for axis in axes])
+            layout = workspaces.SectionLayoutSettings(columns=1, rows=1)
+            sections.insert(0, workspaces.Section(SWEEP, [plot], is_open=True, layout_settings=layout))
+            columns = [f"summary:{outcome.name}", *(in_table(key) for key in view.swept)]
+            runs = workspaces.RunsetSettings(filters=[workspaces.Metric("Group") == view.group], pinned_columns=columns)
         return workspaces.Workspace(
             entity=view.entity or "",
             project=str(view.project),
             name=str(view.name),
             sections=sections,
+            runset_settings=runs,
             settings=workspaces.WorkspaceSettings(x_axis=view.x_axis),
         )
     except ValueError as error:  # pydantic's errors have a line for each place
         raise UserError(f"dashboard: {error}") from error
+
+
+def in_table(key: str) -> str:
+    """A setting as the table of runs names it: "value" stands between the first part and the rest."""
+    first, dot, rest = key.partition(".")
+    return f"config:{first}.value{dot}{rest}"
 
 
 def libraries() -> tuple[ModuleType, ModuleType]:

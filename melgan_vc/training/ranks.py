@@ -3,6 +3,7 @@
 Alone, every function gives back what it was given, at no cost.
 """
 
+import gc
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -50,6 +51,7 @@ def joined(found: ClusterEnvironment | None) -> Iterator[None]:
     dist.init_process_group(backend, rank=found.global_rank(), world_size=found.world_size(), timeout=PATIENCE)
     try:
         yield
+        barrier()  # nobody leaves while another still works
     except (dist.DistError, RuntimeError) as error:
         if not is_of_connection(error):
             raise
@@ -57,6 +59,7 @@ def joined(found: ClusterEnvironment | None) -> Iterator[None]:
             "another process of this training ended; its own error is above; resume=auto goes on"
         ) from error
     finally:
+        gc.collect()  # a training's own groups end here, not while Python itself ends
         dist.destroy_process_group()
 
 

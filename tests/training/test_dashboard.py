@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -27,7 +28,24 @@ def view(*overrides):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("dashboard", overrides=["project=voices", *overrides])
     settings = OmegaConf.to_container(cfg, resolve=True)
-    return dashboard.View.of(**{key: value for key, value in settings.items() if key not in ("save", "show")})
+    return dashboard.View.of(
+        **{key: value for key, value in settings.items() if key not in ("save", "show", "sweep_dir")}
+    )
+
+
+def test_a_sweep_is_shown_alone_with_what_it_varied(no_network):
+    given = view("measure=to_target")
+    swept = replace(given, group="voices-sweep", swept=["losses.travel.weight", "seed"])
+    sent = json.loads(dashboard.exact(dashboard.build(swept)))
+    (filtered,) = sent["spec"]["section"]["runSets"][0]["filters"]["filters"]
+    assert (filtered["key"]["name"], filtered["value"]) == ("group", "voices-sweep")
+    table = sent["spec"]["section"]["runSets"][0]["runFeed"]["columnPinned"]
+    assert {"summary:held_out/to_target", "config:losses.value.travel.weight", "config:seed.value"} <= table.keys()
+    (panel,) = sent["spec"]["section"]["panelBankConfig"]["sections"][0]["panels"]
+    axes = [column["accessor"] for column in panel["config"]["columns"]]
+    assert axes == ["config:losses.value.travel.weight", "config:seed.value", "summary:held_out/to_target"]
+    outline = dashboard.run(swept, save=False, show="outline")
+    assert "held_out/to_target               against losses.travel.weight, seed" in outline
 
 
 @pytest.fixture
