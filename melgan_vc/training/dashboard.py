@@ -13,7 +13,6 @@ from typing import Any
 from melgan_vc.errors import UserError
 from melgan_vc.training.wandb_key import PATIENCE, has_key
 
-
 SWEEP = "Sweep"  # title of its section
 
 
