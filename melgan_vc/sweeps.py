@@ -17,7 +17,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from melgan_vc.cli import explained, explanation
+from melgan_vc.cli import explained, explanation, quiet_libraries
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import leaderboard
 from melgan_vc.evaluation.leaderboard import FAILURE, JOB
@@ -44,6 +44,7 @@ def run_job(cfg: DictConfig, train: Callable[[DictConfig], Any]) -> float | None
     Raises:
         SystemExit: it was interrupted.
     """
+    quiet_libraries()  # a launcher may have started this process
     overrides = list(HydraConfig.get().overrides.task)
     home = Path(HydraConfig.get().sweep.dir).expanduser()
     cfg.run_dir = str(job_folder(home, overrides)).replace("${", "\\${")

@@ -1,6 +1,7 @@
 """Jobs of a multirun keep their folders, stop no other, and are not run twice."""
 
 import json
+from importlib.util import find_spec
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -10,6 +11,8 @@ from melgan_vc.bundle import load
 from melgan_vc.cli import CONF
 from tests.conftest import assert_one_line, run_command, tiny_training
 
+RAY = find_spec("hydra_plugins") is not None and find_spec("hydra_plugins.hydra_ray_launcher") is not None
+NEEDS_RAY = pytest.mark.skipif(not RAY, reason="its launcher wants an environment of its own: docs/scaling.md")
 SWEEPS = sorted(path.stem for path in (CONF / "sweep").glob("*.yaml") if path.stem != "base")
 
 
@@ -62,6 +65,7 @@ def test_one_run_directory_for_all_jobs_is_refused(two_domains, tmp_path):
         ["launcher=joblib", "strategy=ddp", "trainer.devices=2", "chunk.width=8,12"],
         ["launcher=submitit_local", "chunk.width=8,12"],
         ["sweep=optuna", "hydra.sweeper.n_trials=2", "chunk.width=choice(8,12)"],
+        pytest.param(["launcher=ray", "chunk.width=8,12"], marks=NEEDS_RAY),
     ],
 )
 def test_every_launcher_and_sweeper_runs_two_jobs(more, two_domains, tmp_path):
