@@ -29,6 +29,7 @@ PREFIX = "held_out/"
 NOT_COMPARED = ("run_dir", "resume", "allow_changes", "logger.", "data.store", "data.workers")
 ABSENT = "-"
 CLASS = "._target_"
+WIDE = 50  # largest over smallest of values that are drawn on a logarithmic axis
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,8 @@ def figure(entries: Sequence[Entry], measure: str) -> Figure:
         values = [one.settings.get(key, ABSENT) for one in ranked]
         if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
             values = [shown(one.settings, key) for one in ranked]
+        elif ranked and 0 < min(values) <= max(values) / WIDE:
+            axis.set_xscale("log")
         heights = [one.measures[measure] for one in ranked]
         axis.scatter(values, heights)
         if ranked:
@@ -197,7 +200,7 @@ def figure(entries: Sequence[Entry], measure: str) -> Figure:
         axis.grid(alpha=0.3)
     picture.axes[0].set_ylabel(f"{measure} ({'less' if BETTER[measure] == 'min' else 'more'} is better)")
     if ranked:
-        picture.axes[0].legend()
+        picture.legend(*picture.axes[0].get_legend_handles_labels(), loc="outside upper right")
     return picture
 
 
