@@ -1,12 +1,9 @@
-"""Recordings in, recordings out: any rate and channel count that libsndfile reads."""
+"""Recordings in, recordings out: any rate, channel count and format that :mod:`decode` knows."""
 
 import errno
 import os
-import re
 import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +11,18 @@ import numpy as np
 import soundfile
 import soxr
 
+from melgan_vc.audio.decode import native, opened
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64")
-NEEDS_CONVERSION = (".m4a", ".aac", ".wma", ".webm", ".mp4", ".mkv", ".mov", ".amr", ".ape", ".wv")
-ROUNDING = 2304  # samples: an mp3 may end up to two of its frames before or after what its header says
 BLOCK = 65536  # samples written at a time: libsndfile's Vorbis encoder overflows the stack on long ones
 VORBIS_HIGHEST = 192000  # Hz; beyond, the same encoder crashes
-UNKNOWN_SIZE = 0x7FFF0000  # bytes; a wav header with more than that was written before the size was known
 LOUDEST = 0.999  # of a sample that integer PCM can hold
+MONO: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # (N, C) to (N,)
+    "mean": lambda block: block.mean(axis=1),
+    "left": lambda block: np.ascontiguousarray(block[:, 0]),
+    "right": lambda block: np.ascontiguousarray(block[:, min(1, block.shape[1] - 1)]),
+}
 PCM_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 
 
@@ -53,58 +52,9 @@ def read(path: Path) -> Recording:
     Raises:
         UserError: no audio, none of a known format, truncated, empty, or with NaN or infinite samples.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; check the path")
-    try:
-        with quiet_decoder(path), soundfile.SoundFile(native(path)) as file:
-            promised = promised_frames(path, file)
-            samples = file.read(dtype="float32", always_2d=True)
-            rate, subtype = file.samplerate, file.subtype
-    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
-        raise UserError(unreadable(path, str(error))) from error
-    if len(samples) < promised - ROUNDING:
-        raise UserError(
-            f"{path}: truncated: {len(samples) / rate:.2f} s of {promised / rate:.2f} s could be decoded; "
-            "export or copy the recording again"
-        )
-    if len(samples) == 0:
-        raise UserError(f"{path}: holds no samples; remove it or record it again")
-    bad = int(np.count_nonzero(~np.isfinite(samples)))
-    if bad:
-        raise UserError(
-            f"{path}: {bad} of {samples.size} samples are NaN or infinite; repair or re-export the recording"
-        )
-    return Recording(np.ascontiguousarray(samples.T), rate, subtype)
-
-
-def promised_frames(path: Path, file: soundfile.SoundFile) -> int:
-    """Frames that a file's header speaks of; 0 if it does not say.
-
-    For an mp3 without a header of its own libsndfile only guesses. For a wav it corrects the number to what is there,
-    but tells in its log; one of a stream that was never finished holds 0 or the largest number, which is no promise.
-    """
-    if path.suffix.lower() == ".mp3":
-        return file.frames if has_mp3_header(path) else 0
-    found = re.search(r"^data : (\d+) \(should be \d+\)", file.extra_info, re.MULTILINE)
-    size = int(found[1]) if found else 0
-    align = re.search(r"Block Align\s*: (\d+)", file.extra_info)
-    return size // int(align[1]) if align and 0 < size < UNKNOWN_SIZE else file.frames
-
-
-def has_mp3_header(path: Path) -> bool:
-    """Whether the first frame of an mp3, after an ID3 tag, is one that states the length."""
-    with path.open("rb") as file:
-        start = file.read(10)
-        if start[:3] == b"ID3":
-            size = sum((byte & 0x7F) << shift for byte, shift in zip(start[6:10], (21, 14, 7, 0), strict=True))
-            file.seek(10 + size)
-        first = file.read(2048)
-    return any(name in first for name in (b"Xing", b"Info", b"VBRI"))
-
-
-def native(path: Path) -> str | bytes:
-    """A path as soundfile takes it, also where its name is not valid Unicode."""
-    return os.fsencode(path) if os.name == "posix" else str(path)
+    with opened(path) as stream:
+        samples = np.concatenate(list(stream.blocks))
+        return Recording(np.ascontiguousarray(samples.T), stream.sample_rate, stream.subtype)
 
 
 def check_writable_format(path: Path) -> str:
@@ -115,38 +65,32 @@ def check_writable_format(path: Path) -> str:
     return format_name
 
 
-@contextmanager
-def quiet_decoder(path: Path) -> Iterator[None]:
-    """Keep libmpg123 from writing its own warnings about an mp3 to standard error: errors are told by :func:`read`."""
-    if path.suffix.lower() != ".mp3":
-        yield
-        return
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-
-
-def unreadable(path: Path, reason: str) -> str:
-    """One line on why a file could not be decoded."""
-    reason = reason.split(": ", 1)[-1].strip().rstrip(".")
-    if "not a regular file" in reason:  # libsndfile's words for some mp3 files that it cannot read at all
-        reason = "damaged or of an unknown format"
-    if path.suffix.lower() in NEEDS_CONVERSION:
-        return f"{path}: {path.suffix} files cannot be read; convert it first, e.g. ffmpeg -i IN{path.suffix} OUT.wav"
-    return f"{path}: cannot be read as audio ({reason}); give a complete wav, flac, ogg or mp3 file"
-
-
 def read_mono(path: Path, sample_rate: int) -> np.ndarray:
     """A file as one channel (N,) float32 at a sample rate: the mean of its channels, resampled."""
-    recording = read(path)
-    mono = recording.waveform.mean(axis=0, keepdims=True)
-    return resample(mono, recording.sample_rate, sample_rate)[0]
+    return np.concatenate(list(mono_blocks(path, sample_rate)))
+
+
+def mono_blocks(path: Path, sample_rate: int, mono: str = "mean") -> Iterator[np.ndarray]:
+    """A file block by block, each (N,) float32, at a sample rate.
+
+    Args:
+        mono: what becomes of several channels: a name in ``MONO``.
+
+    Raises:
+        UserError: as :func:`melgan_vc.audio.decode.opened`, and where the recording is found to be damaged.
+    """
+    with opened(path) as stream:
+        if stream.sample_rate == sample_rate:
+            yield from (MONO[mono](block) for block in stream.blocks)
+            return
+        resampler = soxr.ResampleStream(stream.sample_rate, sample_rate, 1, dtype="float32")
+        count = 0
+        for block in stream.blocks:
+            resampled = resampler.resample_chunk(MONO[mono](block))
+            count += len(resampled)
+            yield resampled
+        rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        yield rest if count or len(rest) else np.zeros(1, np.float32)  # soxr can round a few samples down to none
 
 
 def resample(waveform: np.ndarray, from_rate: int, to_rate: int, samples: int | None = None) -> np.ndarray:

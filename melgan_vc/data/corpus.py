@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from melgan_vc.audio.io import NEEDS_CONVERSION, SUFFIXES
+from melgan_vc.audio.decode import SUFFIXES
 from melgan_vc.errors import UserError
 
 BUNDLED = "bundled:"
@@ -25,15 +25,14 @@ def find(folder: Path) -> list[Path]:
         UserError: no such folder, or no recording in it.
     """
     if not folder.exists():
-        raise UserError(f"{folder}: no such folder; give one with wav, flac, ogg or mp3 files")
+        raise UserError(f"{folder}: no such folder; give one with recordings, such as wav, flac, mp3 or m4a")
     if not folder.is_dir():
         raise UserError(f"{folder}: is a file; give the folder that holds the recordings")
-    files = list(walk(folder))
+    files = walk(folder)
     found = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
     if not found:
-        others = [path for path in files if path.suffix.lower() in NEEDS_CONVERSION]
-        hint = f"; {len(others)} {others[0].suffix} files are there: convert them to wav first" if others else ""
-        raise UserError(f"{folder}: no recordings found; put wav, flac, ogg or mp3 files there{hint}")
+        there = f" ({len(files)} other files are there)" if files else ""
+        raise UserError(f"{folder}: no recordings found{there}; put wav, flac, ogg, mp3 or m4a files there")
     return found
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from melgan_vc.audio import io
+from melgan_vc.audio.decode import SUFFIXES
 from melgan_vc.audio.inversion import GriffinLim, Inverter
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.errors import UserError
@@ -47,9 +48,6 @@ class OfflineConverter:
         return io.write(output, converted, recording.sample_rate, recording.subtype)
 
 
-AUDIO_SUFFIXES = io.SUFFIXES + io.NEEDS_CONVERSION
-
-
 @dataclass(frozen=True)
 class Job:
     """One recording to convert and where to."""
@@ -69,7 +67,7 @@ def plan(files: list[Path], folder: Path | None, output: Path) -> list[Job]:
     Raises:
         UserError: a recording would be overwritten, or the output cannot be what it is named.
     """
-    names_file = output.suffix.lower() in AUDIO_SUFFIXES and not output.is_dir()
+    names_file = output.suffix.lower() in SUFFIXES and not output.is_dir()
     if folder is None:
         job = Job(files[0], output if names_file else output / f"{files[0].stem}.wav")
         if job.output.resolve() == files[0].resolve():

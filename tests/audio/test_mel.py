@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from melgan_vc.audio.mel import MelTransform
+from melgan_vc.audio.mel import MelStream, MelTransform
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
-from tests.conftest import GOLDEN
+from tests.conftest import GOLDEN, TINY_AUDIO
 
 NOTEBOOK = AudioSpec(16000, 192, 1152, 192)
 
@@ -52,3 +52,20 @@ def test_nan_and_infinite_samples_are_refused(bad):
 def test_an_empty_waveform_is_refused():
     with pytest.raises(UserError, match="empty"):
         MelTransform(NOTEBOOK)(torch.zeros(0))
+
+
+@pytest.mark.parametrize("samples", [1, 300, 513, 1000, 5000, 8191, 20000])
+@pytest.mark.parametrize("spec", [TINY_AUDIO, AudioSpec(8000, 100, 401, 16, top_db=None)])
+def test_a_stream_gives_the_frames_of_the_whole(samples, spec):
+    waveform = np.random.default_rng(samples).standard_normal(samples).astype(np.float32) * np.linspace(0, 1, samples)
+    waveform = waveform.astype(np.float32)
+    transform = MelTransform(spec)
+    whole = transform(torch.from_numpy(waveform)).T.numpy()
+    for size in (samples, 700, 64):
+        stream = MelStream(transform)
+        pieces = [stream.push(waveform[start : start + size]) for start in range(0, samples, size)]
+        found = np.maximum(np.concatenate([*pieces, stream.finish()]), stream.floor)
+        assert found.shape == whole.shape
+        assert found.dtype == np.float16
+        assert np.abs(found - whole).max() < 2e-3
+        assert stream.frames == len(found)
