@@ -72,6 +72,7 @@ def quoted(argument: str) -> str:
         not equals
         or key not in QUOTED_KEYS
         or value in ("null", "???")
+        or (value[:1] == "[" and value[-1] == "]")  # several
         or (value[:1] in ("'", '"') and value[-1] == value[0])
     ):
         return argument

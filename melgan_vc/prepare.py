@@ -6,15 +6,22 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from melgan_vc.cli import command
-from melgan_vc.data import corpus, store
+from melgan_vc.data import corpus
+from melgan_vc.data.prepare import of_settings, prepare
 
 
 @command("prepare")
 def main(cfg: DictConfig) -> None:
     audio = instantiate(cfg.audio)
+    preparation, work = of_settings(cfg.prepare)
     for domain in ("source", "target"):
-        made = store.prepare(corpus.locate(cfg.data[domain]), audio, Path(cfg.data.store).expanduser())
-        print(f"{domain}: {len(made.items)} recordings, {made.seconds / 60:.1f} min, in {made.folder}")
+        folders = corpus.locate_all(cfg.data[domain])
+        root = Path(cfg.data.store).expanduser()
+        made = prepare(corpus.collect(folders), corpus.label(folders), audio, root, preparation, work)
+        if made is None:
+            print(f"{domain}: part {work.shard} is done; others are left")
+        else:
+            print(f"{domain}: {len(made.items)} recordings, {made.seconds / 60:.1f} min, in {made.folder}")
 
 
 if __name__ == "__main__":

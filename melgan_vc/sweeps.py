@@ -26,6 +26,7 @@ from melgan_vc.measures.better import BETTER, NO_WAY
 
 log = logging.getLogger(__name__)
 AROUND = ("resume", "allow_changes", "trainer.max_", "trainer.accelerator", "data.store", "data.workers",
+          "prepare.workers", "prepare.memory_gb", "prepare.max_failed", "prepare.shard",
           "callbacks", "checkpoint", "logger", "hydra.")  # fmt: skip  # a job with other values here is the same job
 SWEEP = "sweep.json"
 LONGEST = 90  # letters of a folder's name

@@ -1,7 +1,7 @@
 """Find the recordings of a domain."""
 
-import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from melgan_vc.audio.decode import SUFFIXES
@@ -16,6 +16,18 @@ def locate(name: str) -> Path:
     if name.startswith(BUNDLED):
         return BUNDLED_FOLDER / name.removeprefix(BUNDLED)
     return Path(name).expanduser()
+
+
+def locate_all(names: str | Sequence[str]) -> tuple[Path, ...]:
+    """The folders of a domain, one or several.
+
+    Raises:
+        UserError: there is none.
+    """
+    given = [names] if isinstance(names, str) else list(names)
+    if not given or not all(isinstance(name, str) and name for name in given):
+        raise UserError(f"{names!r} names no folder: give one, or several as [one,other]")
+    return tuple(locate(name) for name in given)
 
 
 def find(folder: Path) -> list[Path]:
@@ -51,7 +63,22 @@ def walk(folder: Path) -> list[Path]:
     return files
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file's content, as hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def collect(folders: Sequence[Path]) -> dict[str, Path]:
+    """All recordings of some folders by name: the path from the folder, and the folder's name where there are several.
+
+    Raises:
+        UserError: one of them is none, or has no recording.
+    """
+    if len(folders) == 1:
+        return {path.relative_to(folders[0]).as_posix(): path for path in find(folders[0])}
+    found = {}
+    for number, folder in enumerate(folders, start=1):
+        for path in find(folder):
+            found[f"{number}-{folder.resolve().name}/{path.relative_to(folder).as_posix()}"] = path
+    return found
+
+
+def label(folders: Sequence[Path]) -> str:
+    """What to call some folders."""
+    first = folders[0].resolve().name or "root"
+    return first if len(folders) == 1 else f"{first}-and-{len(folders) - 1}-more"

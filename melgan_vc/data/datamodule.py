@@ -1,7 +1,8 @@
-"""Two folders of recordings as one Lightning data module."""
+"""Two domains of recordings as one Lightning data module."""
 
 import logging
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from melgan_vc.data import corpus, store
+from melgan_vc.data import corpus
 from melgan_vc.data.dataset import Batch, EndlessBatches, RandomWindows, Split, WindowPairs, split_items
+from melgan_vc.data.preparation import Preparation
+from melgan_vc.data.prepare import Work, prepare
 from melgan_vc.data.store import MelStore
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec, ChunkSpec
@@ -24,7 +27,7 @@ class ChunkDataModule(L.LightningDataModule):
     """Unpaired recordings of a source and a target domain.
 
     Args:
-        source, target: folders, or ``bundled:...``.
+        source, target: a folder each, or several, or ``bundled:...``.
         audio, chunk: the mels and the windows to make.
         batch_size: windows of each domain in a batch, over all processes of a training.
         device_batch_size: the same for each of them; None shares ``batch_size`` out.
@@ -32,7 +35,8 @@ class ChunkDataModule(L.LightningDataModule):
         validation_share: of the files that are held out.
         seed: of the random windows.
         workers: loader processes; 0 is fastest for windows this small.
-        progress: show bars.
+        preparation: what is done to recordings before their mels are made.
+        work: how that is done.
         part, parts: this process is the part-th of so many.
 
     Attributes:
@@ -41,8 +45,8 @@ class ChunkDataModule(L.LightningDataModule):
 
     def __init__(
         self,
-        source: str,
-        target: str,
+        source: str | Sequence[str],
+        target: str | Sequence[str],
         audio: AudioSpec,
         chunk: ChunkSpec,
         batch_size: int = 16,
@@ -51,7 +55,8 @@ class ChunkDataModule(L.LightningDataModule):
         validation_share: float = 0.05,
         seed: int = 0,
         workers: int = 0,
-        progress: bool = True,
+        preparation: Preparation = Preparation(),  # noqa: B008 (frozen)
+        work: Work = Work(),  # noqa: B008 (frozen)
         part: int = 0,
         parts: int = 1,
     ) -> None:
@@ -73,7 +78,7 @@ class ChunkDataModule(L.LightningDataModule):
             )
         if not isinstance(workers, int) or isinstance(workers, bool) or workers < 0:
             raise UserError(f"data.workers is {workers!r}: give a whole number of loader processes, 0 for none")
-        self.folders = {"source": corpus.locate(source), "target": corpus.locate(target)}
+        self.folders = {"source": corpus.locate_all(source), "target": corpus.locate_all(target)}
         self.audio = audio
         self.chunk = chunk
         self.batch_size = batch_size
@@ -81,16 +86,24 @@ class ChunkDataModule(L.LightningDataModule):
         self.validation_share = validation_share
         self.seed = seed
         self.workers = workers
-        self.progress = progress
+        self.preparation, self.work = preparation, work
         self.part, self.parts = part, parts
         self.first_batch = 0
         self.stores: dict[str, MelStore] = {}
         self.splits: dict[str, Split] = {}
 
     def prepare_data(self) -> None:
-        for domain, folder in self.folders.items():
+        for domain, folders in self.folders.items():
             if domain not in self.stores:
-                self.stores[domain] = store.prepare(folder, self.audio, self.root, self.progress)
+                made = prepare(
+                    corpus.collect(folders), corpus.label(folders), self.audio, self.root, self.preparation, self.work
+                )
+                if made is None:
+                    raise UserError(
+                        f"the {domain} is not prepared whole yet: run python -m melgan_vc.prepare for all parts, or "
+                        "leave prepare.shard out"
+                    )
+                self.stores[domain] = made
 
     def setup(self, stage: str = "fit") -> None:
         if self.splits:
@@ -108,11 +121,11 @@ class ChunkDataModule(L.LightningDataModule):
         """Refuse a domain without a single window; name the recordings that are not used."""
         needed = self.audio.seconds(self.chunk.window)
         if not split.train and split.silent:
-            raise UserError(f"{self.folders[domain]}: all {len(split.silent)} recordings of the {domain} are silent")
+            raise UserError(f"{self.place(domain)}: all {len(split.silent)} recordings of the {domain} are silent")
         if not split.train:
             longest = max(item.seconds for item in opened.items)
             raise UserError(
-                f"{self.folders[domain]}: no recording of the {domain} is long enough: the longest has "
+                f"{self.place(domain)}: no recording of the {domain} is long enough: the longest has "
                 f"{longest:.2f} s, a window needs {needed:.2f} s; give longer recordings or a smaller chunk.width"
             )
         for paths, reason in ((split.short, f"shorter than a window ({needed:.2f} s)"), (split.silent, "silent")):
@@ -131,6 +144,9 @@ class ChunkDataModule(L.LightningDataModule):
                 "warning: nothing of the %s is held out, so nothing of it is measured or heard while training", domain
             )
 
+    def place(self, domain: str) -> str:
+        return ", ".join(str(folder) for folder in self.folders[domain])
+
     def describe(self, domain: str) -> str:
         """One line on what a domain holds."""
         split = self.splits[domain]
@@ -140,12 +156,12 @@ class ChunkDataModule(L.LightningDataModule):
         }
         return (
             f"{domain}: {len(split.train)} recordings for training ({minutes['train']:.1f} min), "
-            f"{len(split.validation)} for validation ({minutes['validation']:.1f} min), from {self.folders[domain]}"
+            f"{len(split.validation)} for validation ({minutes['validation']:.1f} min), from {self.place(domain)}"
         )
 
     def train_dataloader(self) -> DataLoader[Batch]:
         source, target = (
-            RandomWindows(self.stores[domain].mels, self.splits[domain].train, self.chunk.window, self.seed, stream)
+            RandomWindows(self.stores[domain].arrays, self.splits[domain].train, self.chunk.window, self.seed, stream)
             for stream, domain in enumerate(("source", "target"))
         )
         return DataLoader(
@@ -165,10 +181,10 @@ class ChunkDataModule(L.LightningDataModule):
     def held_out(self, domain: str, clips: int, seconds: float) -> list[Tensor]:
         """The starts of that many validation recordings as mels (M, T); fewer where there are fewer."""
         most = max(1, int(seconds * self.audio.sample_rate / self.audio.hop_length))
-        mels = self.stores[domain].mels
+        arrays = self.stores[domain].arrays
         found = []
         for segment in self.splits[domain].validation[:clips]:
-            piece = mels[segment.offset : segment.offset + min(most, segment.frames)]
+            piece = arrays[segment.shard][segment.offset : segment.offset + min(most, segment.frames)]
             found.append(torch.from_numpy(np.array(piece)).float().T.contiguous())
         return found
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from melgan_vc.data.store import Item
+from melgan_vc.data.manifest import Item
+from melgan_vc.data.store import Arrays
 
 SILENT = 3e-4  # peak of a recording without sound: -70 dB under full scale
 
@@ -25,9 +26,10 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of a store's mels that windows may be cut from, in frames."""
+    """A stretch of a store's mels that windows may be cut from: frames [offset, offset + frames) of one array."""
 
     path: str
+    shard: int
     offset: int
     frames: int
 
@@ -61,7 +63,7 @@ def split_items(items: Sequence[Item], window: int, share: float) -> Split:
     short = tuple(item.path for item in items if item.frames < window)
     silent = tuple(item.path for item in items if item.frames >= window and item.peak < SILENT)
     left_out = {*short, *silent}
-    long = [Segment(item.path, item.offset, item.frames) for item in items if item.path not in left_out]
+    long = [Segment(item.path, item.shard, item.offset, item.frames) for item in items if item.path not in left_out]
     if not long or share <= 0:
         return Split(tuple(long), (), short, silent)
     if len(long) == 1:
@@ -82,8 +84,8 @@ def cut_end(segment: Segment, window: int, share: float) -> tuple[tuple[Segment,
     if rest < window:
         return (segment,), ()
     return (
-        (Segment(segment.path, segment.offset, rest),),
-        (Segment(segment.path, segment.offset + rest, kept),),
+        (Segment(segment.path, segment.shard, segment.offset, rest),),
+        (Segment(segment.path, segment.shard, segment.offset + rest, kept),),
     )
 
 
@@ -105,32 +107,37 @@ class RandomWindows:
     """Windows of one domain, drawn evenly from all places where one fits.
 
     Args:
-        mels: (T, M) float16.
+        arrays: (T, M) float16, by their numbers.
         segments: where windows may be cut; each has at least ``window`` frames.
         window: frames (S·W).
         seed: any whole number.
         stream: tells the domains apart.
     """
 
-    def __init__(self, mels: np.ndarray, segments: Sequence[Segment], window: int, seed: int, stream: int) -> None:
-        self.mels = mels
+    def __init__(
+        self, arrays: Arrays | Sequence[np.ndarray], segments: Sequence[Segment], window: int, seed: int, stream: int
+    ) -> None:
+        self.arrays = arrays
         self.window = window
         self.key = mix(mix(np.array([seed % 2**64], np.uint64)) + np.uint64(stream))[0]
+        self.shards = np.array([segment.shard for segment in segments])
         self.offsets = np.array([segment.offset for segment in segments])
         self.ends = np.cumsum([segment.frames - window + 1 for segment in segments])
 
-    def starts(self, numbers: np.ndarray) -> np.ndarray:
-        """First frames of the windows of these sample numbers."""
+    def places(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Arrays and first frames of the windows of these sample numbers."""
         with np.errstate(over="ignore"):
             draws = mix(mix(numbers) + self.key)
         places = (draws % np.uint64(self.ends[-1])).astype(np.int64)
         segment = np.searchsorted(self.ends, places, side="right")
         before = np.where(segment > 0, self.ends[segment - 1], 0)
-        return self.offsets[segment] + places - before
+        return self.shards[segment], self.offsets[segment] + places - before
 
     def take(self, numbers: np.ndarray) -> Tensor:
         """Windows (B, M, S·W) of these sample numbers (B,)."""
-        windows = np.stack([self.mels[start : start + self.window] for start in self.starts(numbers)])
+        shards, starts = (found.tolist() for found in self.places(numbers))
+        pieces = [self.arrays[shard][start : start + self.window] for shard, start in zip(shards, starts, strict=True)]
+        windows = np.stack(pieces)
         return torch.from_numpy(windows).float().transpose(1, 2).contiguous()
 
 

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from melgan_vc import __version__
 from melgan_vc.data.datamodule import ChunkDataModule
+from melgan_vc.data.prepare import of_settings
 from melgan_vc.errors import UserError
 from melgan_vc.losses.weighted import Weighted, WeightedLosses, grouped
 from melgan_vc.spec import AudioSpec, ChunkSpec
@@ -82,9 +83,18 @@ def build(cfg: DictConfig, parts: int | None = None) -> tuple[MelganVC, ChunkDat
         snapshot(
             module, module.best_generator, audio
         )  # now, so that a generator that no bundle can hold is known before any work
+    with configured("prepare"):
+        preparation, work = of_settings(cfg.prepare)
     with configured("data"):
         data = ChunkDataModule(
-            audio=audio, chunk=chunk, seed=cfg.seed, part=ranks.rank(), parts=parts or ranks.world(), **cfg.data
+            audio=audio,
+            chunk=chunk,
+            seed=cfg.seed,
+            part=ranks.rank(),
+            parts=parts or ranks.world(),
+            preparation=preparation,
+            work=work,
+            **cfg.data,
         )
     return module, data
 

@@ -20,10 +20,10 @@ CONFIG = "config.yaml"
 AUTO = "auto"
 OF_THE_START = ("resume", "allow_changes")  # say how to start, not what to train
 MEANING = ("audio", "chunk", "networks", "data")  # a change makes it another training
-FIXED = ("trainer", "data")  # groups whose settings are always the same ones
+FIXED = ("trainer", "data", "prepare")  # groups whose settings are always the same ones
 PATHS = ("data.source", "data.target", "data.store")
 AROUND_IT = (  # no batch depends on these; the data's content is checked by itself
-    "trainer.max_", "callbacks.", "checkpoint.", "logger.", "name:", "optim.log_every:",
+    "trainer.max_", "callbacks.", "checkpoint.", "logger.", "name:", "optim.log_every:", "prepare.",
     "data.workers:", *(f"{key}:" for key in PATHS),
 )  # fmt: skip
 ABSENT = "(not set)"
@@ -75,8 +75,11 @@ def settle(cfg: DictConfig, line: CommandLine | None = None) -> DictConfig:
     settled.run_dir = literal(Path(settled.run_dir).expanduser())
     for key in PATHS:  # so that the run can be resumed from anywhere
         value = OmegaConf.select(settled, key)
-        if isinstance(value, str) and not value.startswith(BUNDLED):
-            OmegaConf.update(settled, key, literal(whole_path(value)))
+        several = isinstance(value, ListConfig)
+        names = list(value) if several else [value]
+        if all(isinstance(name, str) for name in names):
+            paths = [name if name.startswith(BUNDLED) else literal(whole_path(name)) for name in names]
+            OmegaConf.update(settled, key, paths if several else paths[0])
     return settled
 
 

@@ -5,20 +5,20 @@ import pytest
 import torch
 
 from melgan_vc.data.dataset import EndlessBatches, RandomWindows, Segment, split_items
-from melgan_vc.data.store import Item
+from melgan_vc.data.manifest import Item
 
 
 def items(*frames: int) -> list[Item]:
     offsets = np.cumsum([0, *frames[:-1]])
     return [
-        Item(f"{n}.wav", "", int(offset), count, 1.0, 0.0, 0.5)
+        Item(f"{n}.wav", "", 0, int(offset), count, 1.0, 0.0, 0.0, 0.5, -20.0, 1.0)
         for n, (offset, count) in enumerate(zip(offsets, frames, strict=True))
     ]
 
 
 def windows(seed: int = 0, stream: int = 0) -> RandomWindows:
     mels = np.arange(100, dtype=np.float16)[:, None].repeat(2, 1)  # frame number in every bin
-    return RandomWindows(mels, [Segment("a", 10, 12), Segment("b", 40, 30)], 10, seed, stream)
+    return RandomWindows([mels, mels + 200], [Segment("a", 0, 10, 12), Segment("b", 1, 40, 30)], 10, seed, stream)
 
 
 def test_a_window_is_a_pure_function_of_seed_and_number():
@@ -32,7 +32,8 @@ def test_a_window_is_a_pure_function_of_seed_and_number():
 
 
 def test_windows_never_leave_a_recording_and_every_place_is_as_likely():
-    starts = windows().starts(np.arange(24000, dtype=np.uint64))
+    shards, starts = windows().places(np.arange(24000, dtype=np.uint64))
+    assert np.array_equal(shards, starts >= 40)
     places, counts = np.unique(starts, return_counts=True)
     assert places.tolist() == [10, 11, 12, *range(40, 61)]
     assert counts.min() > 850  # 1000 expected, standard deviation 31
@@ -63,8 +64,8 @@ def test_silent_recordings_are_named():
 
 def test_the_end_of_a_single_recording_is_held_out():
     split = split_items(items(200), 10, 0.1)
-    assert split.train == (Segment("0.wav", 0, 180),)
-    assert split.validation == (Segment("0.wav", 180, 20),)
+    assert split.train == (Segment("0.wav", 0, 0, 180),)
+    assert split.validation == (Segment("0.wav", 0, 180, 20),)
     assert split_items(items(15), 10, 0.1).validation == ()
 
 

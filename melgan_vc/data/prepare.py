@@ -1,0 +1,273 @@
+"""Make the store of a domain's recordings: find what is new, share it out, go on where a killed preparation was."""
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from melgan_vc.audio.activity import speech
+from melgan_vc.data import workers
+from melgan_vc.data.digests import digests
+from melgan_vc.data.manifest import MANIFEST, mels_name, read_lines, write_lines
+from melgan_vc.data.preparation import Preparation
+from melgan_vc.data.store import MelStore, load
+from melgan_vc.data.units import Settings, Task, Unit, plan
+from melgan_vc.errors import UserError
+from melgan_vc.files import alone
+from melgan_vc.spec import AudioSpec
+
+log = logging.getLogger(__name__)
+VERSION = 3
+PLAN = "plan.json"
+HASHES = ".hashes.json"
+LOCKS = ".locks"
+NAMED = 20  # recordings that are named one by one
+
+
+@dataclass(frozen=True)
+class Work:
+    """How recordings are prepared; nothing of it changes what comes out.
+
+    Attributes:
+        workers: processes; "auto" for one each core, or none at all for a few recordings.
+        memory_gb: that all of them may take.
+        max_failed: the largest share of recordings that may fail.
+        shard: "i/n": do the i-th of n parts alone, the others are done elsewhere; None for all that is left.
+        progress: show a bar.
+    """
+
+    workers: int | str = "auto"
+    memory_gb: float = 1.5
+    max_failed: float = 0.2
+    shard: str | None = None
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        workers.processes(self.workers, self.memory_gb, ())
+        if isinstance(self.max_failed, bool) or not isinstance(self.max_failed, int | float) or self.max_failed < 0:
+            raise UserError(f"prepare.max_failed is {self.max_failed!r}: give a share from 0 to 1")
+        self.part  # noqa: B018 (checks it)
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """Which part of how many, from 0."""
+        if self.shard is None:
+            return 0, 1
+        found = re.fullmatch(r"(\d+)/(\d+)", str(self.shard))
+        if not found or not 1 <= int(found[1]) <= int(found[2]):
+            raise UserError(f"prepare.shard is {self.shard!r}: give i/n, such as 1/4, 2/4, 3/4 and 4/4")
+        return int(found[1]) - 1, int(found[2])
+
+
+def of_settings(settings: Mapping[str, Any]) -> tuple[Preparation, Work]:
+    """What is done and how, as ``conf/prepare`` has them together."""
+    own = {one.name for one in fields(Preparation)}
+    what = {name: value for name, value in settings.items() if name in own}
+    how = {name: value for name, value in settings.items() if name not in own}
+    return Preparation(**what), Work(**how)
+
+
+def prepare(
+    files: Mapping[str, Path],
+    name: str,
+    audio: AudioSpec,
+    root: Path,
+    preparation: Preparation = Preparation(),  # noqa: B008 (frozen)
+    work: Work = Work(),
+) -> MelStore | None:
+    """The store of recordings under ``root``, made now unless it is there already.
+
+    It is found by the names and the content of the files and by the settings: a changed, added or renamed file, or
+    other settings, make a new one, which takes over what an older one has; a touched file or a moved folder does not.
+    A killed preparation goes on where it was.
+
+    Args:
+        files: recordings by the names that they have in the store.
+        name: of the store, to be read.
+        audio, preparation: the settings.
+        root: folder of all stores.
+        work: how it is done.
+
+    Returns:
+        The store; None where parts of it are left for others to do.
+
+    Raises:
+        UserError: too many recordings cannot be used, or ``root`` cannot be written.
+    """
+    writable(root)
+    if preparation.silence == "vad":
+        speech(audio.sample_rate)  # now, for every recording would fail without it
+    hashes, failures = digests(files, root / HASHES, work.progress)
+    first_names: dict[str, str] = {}
+    for key in sorted(hashes):
+        first_names.setdefault(hashes[key], key)
+    doubles = {key: first_names[value] for key, value in hashes.items() if first_names[value] != key}
+    left_out = failures | {key: f"{files[key]}: the same recording as {other}" for key, other in doubles.items()}
+    used = {key: hashes[key] for key in sorted(hashes) if key not in doubles}
+    settings = Settings(audio, preparation)
+    identity = [VERSION, audio.signature, preparation.signature, sorted(used.items())]
+    content = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+    home = root / f"{name}-{content[:16]}"
+    if not (home / MANIFEST).is_file():
+        tasks = [Task(key, str(files[key]), used[key], files[key].stat().st_size) for key in used]
+        if not make(home, tasks, content, settings, work):
+            return None
+    made = load(home)
+    report(made, left_out, len(files), work.max_failed)
+    return made
+
+
+def writable(root: Path) -> None:
+    try:
+        (root / LOCKS).mkdir(parents=True, exist_ok=True)
+        (root / LOCKS / "test").touch()
+    except OSError as error:
+        raise UserError(f"{root}: cannot be written ({error.strerror}); choose another with data.store=") from error
+
+
+def make(home: Path, tasks: Sequence[Task], content: str, settings: Settings, work: Work) -> bool:
+    """Do what is left of a store, and put it together where all is done; tells whether it is."""
+    locks = home.parent / LOCKS
+    part, parts = work.part
+    folder = home.with_name(f".{home.name}.part")
+    with alone(locks / f"{home.name}.{part}-of-{parts}"):  # jobs of a sweep start together: one prepares for all
+        with alone(locks / home.name):
+            if (folder / MANIFEST).is_file():  # killed at the very end
+                finish(folder, home)
+            if (home / MANIFEST).is_file():
+                return True
+            units, reused = planned(folder, home, tasks, settings)
+        todo = [unit for unit in units[part::parts] if not unit.is_done(folder)]
+        for stray in folder.glob("*.part") if parts == 1 else ():
+            stray.unlink(missing_ok=True)
+        count = workers.processes(work.workers, work.memory_gb, todo)
+        workers.work(todo, folder, settings, count, work.progress)
+        with alone(locks / home.name):
+            if (home / MANIFEST).is_file():
+                return True
+            left = [unit for unit in units if not unit.is_done(folder)]
+            if left:
+                log.info("%d of %d parts of %s are done; the others are left", len(units) - len(left), len(units), home)
+                return False
+            complete(folder, units, reused, content, settings)
+            finish(folder, home)
+    log.info("prepared %d recordings: %s", len(tasks), home)
+    return True
+
+
+def planned(
+    folder: Path, home: Path, tasks: Sequence[Task], settings: Settings
+) -> tuple[list[Unit], list[dict[str, Any]]]:
+    """The units of a store, and the lines of recordings that an older one has; as planned before, if that was."""
+    if (folder / PLAN).is_file():
+        known = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        numbers = {name: number for number, names in enumerate(known["units"]) for name in names}
+        groups: list[list[Task]] = [[] for _ in known["units"]]
+        for task in tasks:
+            if task.name in numbers:
+                groups[numbers[task.name]].append(task)
+        return [Unit(number, tuple(group)) for number, group in enumerate(groups)], known["reused"]
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    older = older_items(home, settings)
+    units = plan([task for task in tasks if task.sha256 not in older])
+    reused = take_over(folder, [task for task in tasks if task.sha256 in older], older, len(units))
+    text = json.dumps({"units": [[task.name for task in unit.tasks] for unit in units], "reused": reused})
+    temporary = folder / f"{PLAN}.new"
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, folder / PLAN)
+    return units, reused
+
+
+def older_items(home: Path, settings: Settings) -> dict[str, tuple[Path, dict[str, Any]]]:
+    """Recordings of other stores with the same settings: their store and line, by hash."""
+    found = {}
+    for manifest in sorted(home.parent.glob(f"*/{MANIFEST}")):
+        try:
+            head, *lines = read_lines(manifest)
+        except (OSError, ValueError):
+            continue
+        if head.get("settings") == described(settings):
+            found.update({line["sha256"]: (manifest.parent, line) for line in lines if "frames" in line})
+    return found
+
+
+def take_over(
+    folder: Path, tasks: Sequence[Task], older: Mapping[str, tuple[Path, dict[str, Any]]], first: int
+) -> list[dict[str, Any]]:
+    """Link the arrays of older stores; the lines of their recordings for the new one."""
+    numbers: dict[Path, int] = {}
+    lines = []
+    for task in tasks:
+        store, line = older[task.sha256]
+        array = store / mels_name(line["shard"])
+        if array not in numbers:
+            numbers[array] = first + len(numbers)
+            link(array, folder / mels_name(numbers[array]))
+        lines.append(line | {"path": task.name, "shard": numbers[array]})
+    return lines
+
+
+def link(source: Path, target: Path) -> None:
+    """The same file under another name, or a copy where the file system has no such links."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP):
+            raise
+        shutil.copyfile(source, target)
+
+
+def complete(
+    folder: Path, units: Sequence[Unit], reused: Sequence[dict[str, Any]], content: str, settings: Settings
+) -> None:
+    """Make the manifest of all units."""
+    lines = [*reused, *(line for unit in units for line in read_lines(folder / unit.items))]
+    head = {"version": VERSION, "content": content, "settings": described(settings)}
+    write_lines(folder / MANIFEST, [head, *sorted(lines, key=lambda line: line["path"])])
+
+
+def finish(folder: Path, home: Path) -> None:
+    """Leave nothing beside the arrays and their manifest, and give the store its name."""
+    for path in folder.iterdir():
+        if path.name != MANIFEST and path.suffix != ".npy":
+            path.unlink()
+    os.replace(folder, home)
+
+
+def described(settings: Settings) -> dict[str, Any]:
+    return {"audio": asdict(settings.audio), "preparation": asdict(settings.preparation)}
+
+
+def report(made: MelStore, left_out: Mapping[str, str], count: int, most: float) -> None:
+    """Name the recordings that are not used, and why; refuse a store that too many are missing from.
+
+    Args:
+        left_out: those that were not even tried.
+        count: recordings that were found.
+    """
+    reasons = {**left_out, **made.left_out}
+    doubles = [name for name, reason in left_out.items() if "the same recording as" in reason]
+    if reasons:
+        log.warning("warning: %d of %d recordings are not used:%s", len(reasons), count, listed(reasons.values()))
+    failed = len(reasons) - len(doubles)
+    if not made.items or failed > most * count:
+        raise UserError(
+            f"{failed} of {count} recordings cannot be used, over the share of {most:g} that prepare.max_failed "
+            f"allows; the first: {next(iter(reasons.values()), 'none was found')}"
+        )
+
+
+def listed(reasons: Iterable[str]) -> str:
+    """Each in a line of its own, whatever a file's name holds."""
+    lines = ["\n  " + "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in reason)
+             for reason in reasons]  # fmt: skip
+    more = f"\n  and {len(lines) - NAMED} more; manifest.jsonl has them all" if len(lines) > NAMED else ""
+    return "".join(lines[:NAMED]) + more

@@ -1,0 +1,124 @@
+"""As many processes for a preparation as the memory has room for; they end with the one that started them."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import connection, get_context, parent_process
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from melgan_vc.data.meter import Meter
+from melgan_vc.data.units import Settings, Unit, do
+from melgan_vc.errors import UserError
+
+SMALL = 32_000_000  # bytes of recordings that are not worth starting processes for
+WORKER_BYTES = 450_000_000  # of memory for each process
+
+
+def processes(workers: int | str, memory_gb: float, units: Sequence[Unit]) -> int:
+    """How many processes to prepare units with; 0 for this one alone."""
+    if isinstance(workers, bool) or not (workers == "auto" or (isinstance(workers, int) and workers >= 0)):
+        raise UserError(f"prepare.workers is {workers!r}: give auto or a whole number; 0 starts no process")
+    if isinstance(memory_gb, bool) or not isinstance(memory_gb, int | float) or memory_gb <= 0:
+        raise UserError(f"prepare.memory_gb is {memory_gb!r}: give a number above 0")
+    if workers == "auto":
+        if sum(unit.size for unit in units) < SMALL:
+            return 0
+        workers = os.cpu_count() or 1
+    room = max(1, int(memory_gb * 1e9 // WORKER_BYTES) - 1)  # this process needs its share too
+    return min(int(workers), room, len(units))
+
+
+def work(units: Sequence[Unit], folder: Path, settings: Settings, count: int, progress: bool) -> None:
+    """Do units, the largest first, in ``count`` processes, or here if that is 0."""
+    todo = sorted(units, key=lambda unit: unit.size, reverse=True)
+    with tqdm(desc="preparing", total=sum(unit.size for unit in units), unit="B", unit_scale=True, delay=1,
+              disable=not progress) as bar:  # fmt: skip
+        start = time.monotonic()
+        for meter, done in results(todo, folder, settings, count):
+            bar.update(done)
+            hours = meter.seconds / 3600
+            bar.set_postfix_str(f"{hours:.2f} h, {hours / max(time.monotonic() - start, 1e-9) * 3600:.0f} h each hour")
+
+
+def results(units: Sequence[Unit], folder: Path, settings: Settings, count: int) -> Iterator[tuple[Meter, int]]:
+    """Do units; gives, every now and then, the meter and the bytes of recordings that were done since."""
+    if count == 0:
+        meter = Meter()
+        with single_thread():
+            for unit in units:
+                do(unit, folder, settings, meter)
+                yield meter, unit.size
+        return
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with pool(context, count) as (executor, meter):
+        running = {executor.submit(do_in_worker, unit, folder, settings): unit for unit in units}
+        while running:
+            finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in finished:
+                try:
+                    future.result()
+                except BrokenProcessPool as error:
+                    raise UserError(
+                        "a process that prepared recordings was killed, perhaps for its memory: lower prepare.workers "
+                        "or prepare.memory_gb; what is done is kept"
+                    ) from error
+            yield meter, sum(running.pop(future).size for future in finished)
+
+
+@contextmanager
+def pool(context: ForkServerContext, count: int) -> Iterator[tuple[Executor, Meter]]:
+    """Processes that end with this one, and at once where the body fails."""
+    shared = context.Value("d", 0.0)
+    executor = ProcessPoolExecutor(count, context, initializer=begin_worker, initargs=(shared,))
+    try:
+        yield executor, Meter(shared)
+    except BaseException:
+        for process in list((executor._processes or {}).values()):
+            process.kill()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+METER: list[Meter] = []  # of a worker
+
+
+def begin_worker(shared: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all: the first process ends the others
+    torch.set_num_threads(1)
+    METER[:] = [Meter(shared)]
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """Where the first process is killed, nobody is left to ask for what is done here."""
+    parent = parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def do_in_worker(unit: Unit, folder: Path, settings: Settings) -> None:
+    do(unit, folder, settings, METER[0])
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """One thread, as in the workers: the last digit of a mel depends on it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
