@@ -3,8 +3,11 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
 
 from melgan_vc.errors import UserError
+
+Levels = TypeVar("Levels", bound=Any)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,11 @@ class AudioSpec:
     def frames(self, samples: int) -> int:
         """Frames (T) of a waveform of that many samples."""
         return 1 + samples // self.hop_length
+
+    def normalised(self, decibel: Levels) -> Levels:
+        """Levels in dB, a tensor or an array, to [-1, 1]; what is out of the range is clipped to its ends."""
+        above_floor = decibel - self.reference_db + self.range_db
+        return (2 * above_floor / self.range_db - 1).clip(-1, 1)
 
     def seconds(self, frames: int) -> float:
         """Duration in seconds of that many frames."""

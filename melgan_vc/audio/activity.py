@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 import librosa
 import numpy as np
-import torch
 
 from melgan_vc.errors import UserError
 
@@ -40,6 +39,8 @@ def speech(sample_rate: int) -> Judge:
     Raises:
         UserError: it is not installed.
     """
+    import torch  # here, for it takes more memory than all else of a preparation
+
     try:
         from silero_vad import get_speech_timestamps, load_silero_vad
     except ImportError as error:

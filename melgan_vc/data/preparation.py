@@ -11,7 +11,7 @@ import numpy as np
 
 from melgan_vc.audio import activity, io
 from melgan_vc.audio.loudness import loudness
-from melgan_vc.audio.mel import MelStream, MelTransform
+from melgan_vc.audio.stream import FrontEnd, MelStream
 from melgan_vc.errors import UserError
 
 FULL_SCALE = 0.999
@@ -88,7 +88,7 @@ class RecordingMel:
 
     Args:
         path: of the recording.
-        transform: the front end.
+        front_end: what mels are made with.
         preparation: what is done before.
 
     Attributes:
@@ -97,11 +97,11 @@ class RecordingMel:
         gain: that brought it to the loudness asked for.
     """
 
-    def __init__(self, path: Path, transform: MelTransform, preparation: Preparation) -> None:
+    def __init__(self, path: Path, front_end: FrontEnd, preparation: Preparation) -> None:
         self.path = path
         self.preparation = preparation
-        self.rate = transform.spec.sample_rate
-        self.stream = MelStream(transform)
+        self.rate = front_end.spec.sample_rate
+        self.stream = MelStream(front_end)
         self.level = Level()
         self.used = 0
         self.gain = 1.0

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from melgan_vc.audio.activity import speech
+from melgan_vc.audio.mel import MelTransform
 from melgan_vc.data import workers
 from melgan_vc.data.digests import digests
 from melgan_vc.data.manifest import MANIFEST, mels_name, read_lines, write_lines
@@ -111,7 +112,7 @@ def prepare(
     doubles = {key: first_names[value] for key, value in hashes.items() if first_names[value] != key}
     left_out = failures | {key: f"{files[key]}: the same recording as {other}" for key, other in doubles.items()}
     used = {key: hashes[key] for key in sorted(hashes) if key not in doubles}
-    settings = Settings(audio, preparation)
+    settings = Settings(MelTransform(audio).plain(), preparation)
     identity = [VERSION, audio.signature, preparation.signature, sorted(used.items())]
     content = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
     home = root / f"{name}-{content[:16]}"

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from melgan_vc.audio.mel import MelTransform
+from melgan_vc.audio.stream import FrontEnd
 from melgan_vc.data.manifest import Item, mels_name, write_lines
 from melgan_vc.data.meter import Meter
 from melgan_vc.data.preparation import Preparation, RecordingMel
@@ -57,8 +57,12 @@ class Unit:
 class Settings:
     """What all recordings of a store have in common."""
 
-    audio: AudioSpec
+    front_end: FrontEnd
     preparation: Preparation
+
+    @property
+    def audio(self) -> AudioSpec:
+        return self.front_end.spec
 
 
 def plan(tasks: Sequence[Task]) -> list[Unit]:
@@ -76,13 +80,12 @@ def plan(tasks: Sequence[Task]) -> list[Unit]:
 
 def do(unit: Unit, folder: Path, settings: Settings, meter: Meter) -> None:
     """Write the mels of a unit, and then, for it is done with that, what is known of each recording."""
-    transform = MelTransform(settings.audio)
     lines: list[dict[str, Any]] = []
     with replacing(folder / unit.mels) as temporary, temporary.open("w+b") as file:
         start = write_header(file, 0, settings.audio.n_mels)
         offset = 0
         for task in unit.tasks:
-            recording = RecordingMel(Path(task.path), transform, settings.preparation)
+            recording = RecordingMel(Path(task.path), settings.front_end, settings.preparation)
             try:
                 frames = append(file, recording, meter)
             except UserError as error:

@@ -13,7 +13,6 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
-import torch
 from tqdm import tqdm
 
 from melgan_vc.data.meter import Meter
@@ -21,7 +20,7 @@ from melgan_vc.data.units import Settings, Unit, do
 from melgan_vc.errors import UserError
 
 SMALL = 32_000_000  # bytes of recordings that are not worth starting processes for
-WORKER_BYTES = 450_000_000  # of memory for each process
+WORKER_BYTES = 250_000_000  # of memory for each process
 
 
 def processes(workers: int | str, memory_gb: float, units: Sequence[Unit]) -> int:
@@ -54,10 +53,9 @@ def results(units: Sequence[Unit], folder: Path, settings: Settings, count: int)
     """Do units; gives, every now and then, the meter and the bytes of recordings that were done since."""
     if count == 0:
         meter = Meter()
-        with single_thread():
-            for unit in units:
-                do(unit, folder, settings, meter)
-                yield meter, unit.size
+        for unit in units:
+            do(unit, folder, settings, meter)
+            yield meter, unit.size
         return
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])
@@ -96,7 +94,6 @@ METER: list[Meter] = []  # of a worker
 
 def begin_worker(shared: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all: the first process ends the others
-    torch.set_num_threads(1)
     METER[:] = [Meter(shared)]
     threading.Thread(target=end_with_parent, daemon=True).start()
 
@@ -111,14 +108,3 @@ def end_with_parent() -> None:
 
 def do_in_worker(unit: Unit, folder: Path, settings: Settings) -> None:
     do(unit, folder, settings, METER[0])
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """One thread, as in the workers: the last digit of a mel depends on it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -20,7 +20,7 @@ RATE = TINY_AUDIO.sample_rate
 
 def mel(path, **settings):
     """The mel (T, M) of a recording and what was found."""
-    recording = RecordingMel(path, MelTransform(TINY_AUDIO), Preparation(**settings))
+    recording = RecordingMel(path, MelTransform(TINY_AUDIO).plain(), Preparation(**settings))
     frames = np.concatenate(list(recording.blocks()))
     return np.maximum(frames, recording.floor), recording
 
