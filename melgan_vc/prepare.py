@@ -6,12 +6,13 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from melgan_vc.cli import command
-from melgan_vc.data import corpus
-from melgan_vc.data.prepare import of_settings, prepare
 
 
 @command("prepare")
 def main(cfg: DictConfig) -> None:
+    from melgan_vc.data import corpus  # here, for the processes that this starts load this file too
+    from melgan_vc.data.prepare import of_settings, prepare
+
     audio = instantiate(cfg.audio)
     preparation, work = of_settings(cfg.prepare)
     for domain in ("source", "target"):

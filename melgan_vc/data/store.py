@@ -11,7 +11,7 @@ from melgan_vc.data.manifest import MANIFEST, Item, mels_name, read_lines
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
 
-OPEN_ARRAYS = 128  # files of a store that are mapped at a time
+OPEN_ARRAYS = 320  # files of a store that are mapped at a time: most stores have fewer
 
 
 class Arrays:

@@ -15,8 +15,9 @@ from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 from melgan_vc.spec import AudioSpec
 
-UNIT_BYTES = 64_000_000  # of recordings in a unit, about; a longer recording is one alone
-UNIT_FILES = 2000  # at most
+UNITS = 256  # that many recordings are shared out to, about
+UNIT_BYTES = 8_000_000  # of recordings in a unit, at least; a longer recording is one alone
+UNIT_FILES = 2000  # in a unit, at most
 PATCH = 65536  # frames that are raised to a recording's floor at a time
 
 
@@ -67,10 +68,11 @@ class Settings:
 
 def plan(tasks: Sequence[Task]) -> list[Unit]:
     """Recordings, in their order, as units; the same for the same recordings whoever does them."""
+    full = max(UNIT_BYTES, sum(task.size for task in tasks) // UNITS)
     groups: list[list[Task]] = []
-    size = UNIT_BYTES  # of the last group: it is full
+    size = full  # of the last group
     for task in tasks:
-        if size >= UNIT_BYTES or task.size >= UNIT_BYTES or len(groups[-1]) == UNIT_FILES:
+        if size >= full or task.size >= full or len(groups[-1]) == UNIT_FILES:
             groups.append([])
             size = 0
         groups[-1].append(task)
