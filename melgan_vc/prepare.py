@@ -10,15 +10,14 @@ from melgan_vc.cli import command
 
 @command("prepare")
 def main(cfg: DictConfig) -> None:
-    from melgan_vc.data import corpus  # here, for the processes that this starts load this file too
+    from melgan_vc.data.corpora import corpus_of  # here, for the processes that this starts load this file too
     from melgan_vc.data.prepare import of_settings, prepare
 
     audio = instantiate(cfg.audio)
     preparation, work = of_settings(cfg.prepare)
     for domain in ("source", "target"):
-        folders = corpus.locate_all(cfg.data[domain])
-        root = Path(cfg.data.store).expanduser()
-        made = prepare(corpus.collect(folders), corpus.label(folders), audio, root, preparation, work)
+        corpus = corpus_of(instantiate(cfg.data[domain]))
+        made = prepare(corpus, audio, Path(cfg.data.store).expanduser(), preparation, work)
         if made is None:
             print(f"{domain}: part {work.shard} is done; others are left")
         else:

@@ -46,19 +46,23 @@ class Stream:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Stream]:
+def opened(path: Path, stream: int = 0) -> Iterator[Stream]:
     """A recording to decode.
+
+    Args:
+        path: of its file.
+        stream: of several that a container holds.
 
     Raises:
         UserError: no such file, no audio, or none of a known format.
     """
     check_file(path)
     if path.suffix.lower() in BY_FFMPEG or CONTAINERS.match(start_of(path)):
-        with by_ffmpeg(path) as stream:
-            yield stream
+        with by_ffmpeg(path, stream) as found:
+            yield found
     else:
-        with by_libsndfile(path) as stream:
-            yield stream
+        with by_libsndfile(path) as found:
+            yield found
 
 
 def check_file(path: Path) -> None:
@@ -104,14 +108,15 @@ def sndfile_blocks(path: Path, file: soundfile.SoundFile) -> Iterator[np.ndarray
 
 
 @contextmanager
-def by_ffmpeg(path: Path) -> Iterator[Stream]:
+def by_ffmpeg(path: Path, number: int) -> Iterator[Stream]:
     import av  # takes a while, and most recordings do without
 
     try:
         with path.open("rb") as file, av.open(file, "r") as container:  # not by name, which may not be Unicode
-            if not container.streams.audio:
-                raise UserError(f"{path}: holds no sound; give a recording")
-            stream = container.streams.audio[0]
+            count = len(container.streams.audio)
+            if number >= count:
+                raise UserError(f"{path}: holds {f'{count} streams of' if count else 'no'} sound; give a recording")
+            stream = container.streams.audio[number]
             rate = stream.rate
             base = stream.time_base
             seconds = float(stream.duration * base) if stream.duration and base else (container.duration or 0) / 1e6

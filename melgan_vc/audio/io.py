@@ -70,22 +70,23 @@ def read_mono(path: Path, sample_rate: int) -> np.ndarray:
     return np.concatenate(list(mono_blocks(path, sample_rate)))
 
 
-def mono_blocks(path: Path, sample_rate: int, mono: str = "mean") -> Iterator[np.ndarray]:
+def mono_blocks(path: Path, sample_rate: int, mono: str = "mean", stream: int = 0) -> Iterator[np.ndarray]:
     """A file block by block, each (N,) float32, at a sample rate.
 
     Args:
         mono: what becomes of several channels: a name in ``MONO``.
+        stream: of several that a container holds.
 
     Raises:
         UserError: as :func:`melgan_vc.audio.decode.opened`, and where the recording is found to be damaged.
     """
-    with opened(path) as stream:
-        if stream.sample_rate == sample_rate:
-            yield from (MONO[mono](block) for block in stream.blocks)
+    with opened(path, stream) as found:
+        if found.sample_rate == sample_rate:
+            yield from (MONO[mono](block) for block in found.blocks)
             return
-        resampler = soxr.ResampleStream(stream.sample_rate, sample_rate, 1, dtype="float32")
+        resampler = soxr.ResampleStream(found.sample_rate, sample_rate, 1, dtype="float32")
         count = 0
-        for block in stream.blocks:
+        for block in found.blocks:
             resampled = resampler.resample_chunk(MONO[mono](block))
             count += len(resampled)
             yield resampled

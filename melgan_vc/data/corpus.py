@@ -61,24 +61,3 @@ def walk(folder: Path) -> list[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         files += [Path(root) / name for name in names if not name.startswith(".")]
     return files
-
-
-def collect(folders: Sequence[Path]) -> dict[str, Path]:
-    """All recordings of some folders by name: the path from the folder, and the folder's name where there are several.
-
-    Raises:
-        UserError: one of them is none, or has no recording.
-    """
-    if len(folders) == 1:
-        return {path.relative_to(folders[0]).as_posix(): path for path in find(folders[0])}
-    found = {}
-    for number, folder in enumerate(folders, start=1):
-        for path in find(folder):
-            found[f"{number}-{folder.resolve().name}/{path.relative_to(folder).as_posix()}"] = path
-    return found
-
-
-def label(folders: Sequence[Path]) -> str:
-    """What to call some folders."""
-    first = folders[0].resolve().name or "root"
-    return first if len(folders) == 1 else f"{first}-and-{len(folders) - 1}-more"

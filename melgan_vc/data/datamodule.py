@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from melgan_vc.data import corpus
+from melgan_vc.data.corpora import Corpus, corpus_of
 from melgan_vc.data.dataset import Batch, EndlessBatches, RandomWindows, Split, WindowPairs, split_items
 from melgan_vc.data.preparation import Preparation
 from melgan_vc.data.prepare import Work, prepare
@@ -27,7 +27,7 @@ class ChunkDataModule(L.LightningDataModule):
     """Unpaired recordings of a source and a target domain.
 
     Args:
-        source, target: a folder each, or several, or ``bundled:...``.
+        source, target: a corpus each, or a folder, or several, or ``bundled:...``.
         audio, chunk: the mels and the windows to make.
         batch_size: windows of each domain in a batch, over all processes of a training.
         device_batch_size: the same for each of them; None shares ``batch_size`` out.
@@ -45,8 +45,8 @@ class ChunkDataModule(L.LightningDataModule):
 
     def __init__(
         self,
-        source: str | Sequence[str],
-        target: str | Sequence[str],
+        source: str | Sequence[str] | Corpus,
+        target: str | Sequence[str] | Corpus,
         audio: AudioSpec,
         chunk: ChunkSpec,
         batch_size: int = 16,
@@ -78,7 +78,7 @@ class ChunkDataModule(L.LightningDataModule):
             )
         if not isinstance(workers, int) or isinstance(workers, bool) or workers < 0:
             raise UserError(f"data.workers is {workers!r}: give a whole number of loader processes, 0 for none")
-        self.folders = {"source": corpus.locate_all(source), "target": corpus.locate_all(target)}
+        self.corpora = {"source": corpus_of(source), "target": corpus_of(target)}
         self.audio = audio
         self.chunk = chunk
         self.batch_size = batch_size
@@ -93,11 +93,9 @@ class ChunkDataModule(L.LightningDataModule):
         self.splits: dict[str, Split] = {}
 
     def prepare_data(self) -> None:
-        for domain, folders in self.folders.items():
+        for domain, corpus in self.corpora.items():
             if domain not in self.stores:
-                made = prepare(
-                    corpus.collect(folders), corpus.label(folders), self.audio, self.root, self.preparation, self.work
-                )
+                made = prepare(corpus, self.audio, self.root, self.preparation, self.work)
                 if made is None:
                     raise UserError(
                         f"the {domain} is not prepared whole yet: run python -m melgan_vc.prepare for all parts, or "
@@ -121,11 +119,13 @@ class ChunkDataModule(L.LightningDataModule):
         """Refuse a domain without a single window; name the recordings that are not used."""
         needed = self.audio.seconds(self.chunk.window)
         if not split.train and split.silent:
-            raise UserError(f"{self.place(domain)}: all {len(split.silent)} recordings of the {domain} are silent")
+            raise UserError(
+                f"{self.corpora[domain].place}: all {len(split.silent)} recordings of the {domain} are silent"
+            )
         if not split.train:
             longest = max(item.seconds for item in opened.items)
             raise UserError(
-                f"{self.place(domain)}: no recording of the {domain} is long enough: the longest has "
+                f"{self.corpora[domain].place}: no recording of the {domain} is long enough: the longest has "
                 f"{longest:.2f} s, a window needs {needed:.2f} s; give longer recordings or a smaller chunk.width"
             )
         for paths, reason in ((split.short, f"shorter than a window ({needed:.2f} s)"), (split.silent, "silent")):
@@ -144,9 +144,6 @@ class ChunkDataModule(L.LightningDataModule):
                 "warning: nothing of the %s is held out, so nothing of it is measured or heard while training", domain
             )
 
-    def place(self, domain: str) -> str:
-        return ", ".join(str(folder) for folder in self.folders[domain])
-
     def describe(self, domain: str) -> str:
         """One line on what a domain holds."""
         split = self.splits[domain]
@@ -154,9 +151,10 @@ class ChunkDataModule(L.LightningDataModule):
             part: self.audio.seconds(sum(segment.frames for segment in getattr(split, part))) / 60
             for part in ("train", "validation")
         }
+        place = self.corpora[domain].place
         return (
             f"{domain}: {len(split.train)} recordings for training ({minutes['train']:.1f} min), "
-            f"{len(split.validation)} for validation ({minutes['validation']:.1f} min), from {self.place(domain)}"
+            f"{len(split.validation)} for validation ({minutes['validation']:.1f} min), from {place}"
         )
 
     def train_dataloader(self) -> DataLoader[Batch]:

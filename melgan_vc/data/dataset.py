@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -50,7 +50,7 @@ class Split:
 
 
 def split_items(items: Sequence[Item], window: int, share: float) -> Split:
-    """Divide recordings by file, by a hash of each path, so that adding files to many moves none of the others.
+    """Divide recordings as their corpus does, or by a hash of each one's group, so that added ones move no others.
 
     At least one file is kept for validation, which of few files may become another one when files are added; of a
     single file, its end is kept.
@@ -63,30 +63,57 @@ def split_items(items: Sequence[Item], window: int, share: float) -> Split:
     short = tuple(item.path for item in items if item.frames < window)
     silent = tuple(item.path for item in items if item.frames >= window and item.peak < SILENT)
     left_out = {*short, *silent}
-    long = [Segment(item.path, item.shard, item.offset, item.frames) for item in items if item.path not in left_out]
-    if not long or share <= 0:
-        return Split(tuple(long), (), short, silent)
-    if len(long) == 1:
-        return Split(*cut_end(long[0], window, share), short, silent)
-    draws = {segment: unit_hash(segment.path) for segment in long}
-    bound = max(share, min(draws.values()))
-    if bound >= max(draws.values()):  # keep at least one for training
-        bound = sorted(draws.values())[-2]
-    train = tuple(segment for segment in long if draws[segment] > bound)
-    validation = tuple(segment for segment in long if draws[segment] <= bound)
-    return Split(train, validation, short, silent)
-
-
-def cut_end(segment: Segment, window: int, share: float) -> tuple[tuple[Segment, ...], tuple[Segment, ...]]:
-    """The start of a recording for training and its end for validation, if both have room for a window."""
-    kept = max(window, round(segment.frames * share))
-    rest = segment.frames - kept
-    if rest < window:
-        return (segment,), ()
-    return (
-        (Segment(segment.path, segment.shard, segment.offset, rest),),
-        (Segment(segment.path, segment.shard, segment.offset + rest, kept),),
+    usable = [item for item in items if item.path not in left_out]
+    fixed = {name: [segment(item) for item in usable if item.split == name] for name in ("train", "validation")}
+    free = [item for item in usable if item.split is None]
+    if not free or share <= 0:
+        train, validation = [segment(item) for item in free], list[Segment]()
+    elif fixed["validation"]:
+        train, validation = by_hash(free, share)
+    elif len(free) == 1 and not fixed["train"]:
+        train, validation = cut_end(segment(free[0]), window, share)
+    else:
+        train, validation = by_hash(free, share, least=1, kept=0 if fixed["train"] else 1)
+    order = {item.path: place for place, item in enumerate(items)}
+    return Split(
+        train=tuple(sorted([*fixed["train"], *train], key=lambda one: order[one.path])),
+        validation=tuple(sorted([*fixed["validation"], *validation], key=lambda one: order[one.path])),
+        short=short,
+        silent=silent,
     )
+
+
+def segment(item: Item) -> Segment:
+    """All of a recording."""
+    return Segment(item.path, item.shard, item.offset, item.frames)
+
+
+def by_hash(items: Sequence[Item], share: float, least: int = 0, kept: int = 0) -> tuple[list[Segment], list[Segment]]:
+    """Recordings for training and for validation: whole groups, or single recordings where all are of one group.
+
+    Args:
+        items: to divide.
+        share: of the groups that goes to validation.
+        least: groups that do.
+        kept: groups that stay for training, at least.
+    """
+    names = {item.path: item.group or item.path for item in items}
+    if len(set(names.values())) == 1:
+        names = {path: path for path in names}
+    ranked = sorted(set(names.values()), key=unit_hash)
+    count = sum(unit_hash(name) <= share for name in ranked)
+    held_out = set(ranked[: max(least, min(count, len(ranked) - kept))])
+    train = [segment(item) for item in items if names[item.path] not in held_out]
+    return train, [segment(item) for item in items if names[item.path] in held_out]
+
+
+def cut_end(whole: Segment, window: int, share: float) -> tuple[list[Segment], list[Segment]]:
+    """The start of a recording for training and its end for validation, if both have room for a window."""
+    kept = max(window, round(whole.frames * share))
+    rest = whole.frames - kept
+    if rest < window:
+        return [whole], []
+    return [replace(whole, frames=rest)], [replace(whole, offset=whole.offset + rest, frames=kept)]
 
 
 def unit_hash(text: str) -> float:

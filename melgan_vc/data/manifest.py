@@ -21,6 +21,9 @@ class Item:
 
     Attributes:
         path: its name.
+        group: recordings that are never parted between training and validation; None for each by itself.
+        split: "train", "validation" or "test"; None to let a hash decide.
+        stream: of several in its file.
         sha256: of the file.
         shard: number of the store's file.
         offset, frames: in frames.
@@ -33,6 +36,9 @@ class Item:
     """
 
     path: str
+    group: str | None
+    split: str | None
+    stream: int
     sha256: str
     shard: int
     offset: int

@@ -87,7 +87,7 @@ class RecordingMel:
     """The mel of a recording in blocks, and what was found on the way.
 
     Args:
-        path: of the recording.
+        path, stream: of the recording.
         front_end: what mels are made with.
         preparation: what is done before.
 
@@ -97,8 +97,9 @@ class RecordingMel:
         gain: that brought it to the loudness asked for.
     """
 
-    def __init__(self, path: Path, front_end: FrontEnd, preparation: Preparation) -> None:
+    def __init__(self, path: Path, front_end: FrontEnd, preparation: Preparation, stream: int = 0) -> None:
         self.path = path
+        self.number = stream
         self.preparation = preparation
         self.rate = front_end.spec.sample_rate
         self.stream = MelStream(front_end)
@@ -139,7 +140,7 @@ class RecordingMel:
         yield from activity.kept(self.decoded(level), judge, self.rate)
 
     def decoded(self, level: Level | None) -> Iterator[np.ndarray]:
-        for block in io.mono_blocks(self.path, self.rate, self.preparation.mono):
+        for block in io.mono_blocks(self.path, self.rate, self.preparation.mono, self.number):
             if level is not None:
                 level.add(block)
             yield block

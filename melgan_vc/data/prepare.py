@@ -15,6 +15,7 @@ from typing import Any
 from melgan_vc.audio.activity import speech
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.data import workers
+from melgan_vc.data.corpora import Corpus
 from melgan_vc.data.digests import digests
 from melgan_vc.data.manifest import MANIFEST, mels_name, read_lines, write_lines
 from melgan_vc.data.preparation import Preparation
@@ -29,6 +30,7 @@ VERSION = 3
 PLAN = "plan.json"
 HASHES = ".hashes.json"
 LOCKS = ".locks"
+DOUBLE = "the same recording as"
 NAMED = 20  # recordings that are named one by one
 
 
@@ -76,8 +78,7 @@ def of_settings(settings: Mapping[str, Any]) -> tuple[Preparation, Work]:
 
 
 def prepare(
-    files: Mapping[str, Path],
-    name: str,
+    corpus: Corpus,
     audio: AudioSpec,
     root: Path,
     preparation: Preparation = Preparation(),  # noqa: B008 (frozen)
@@ -90,8 +91,7 @@ def prepare(
     A killed preparation goes on where it was.
 
     Args:
-        files: recordings by the names that they have in the store.
-        name: of the store, to be read.
+        corpus: the recordings.
         audio, preparation: the settings.
         root: folder of all stores.
         work: how it is done.
@@ -103,23 +103,30 @@ def prepare(
         UserError: too many recordings cannot be used, or ``root`` cannot be written.
     """
     writable(root)
+    recordings = corpus.recordings()
+    files = {name: one.path for name, one in recordings.items()}
     if preparation.silence == "vad":
         speech(audio.sample_rate)  # now, for every recording would fail without it
     hashes, failures = digests(files, root / HASHES, work.progress)
-    first_names: dict[str, str] = {}
-    for key in sorted(hashes):
-        first_names.setdefault(hashes[key], key)
-    doubles = {key: first_names[value] for key, value in hashes.items() if first_names[value] != key}
-    left_out = failures | {key: f"{files[key]}: the same recording as {other}" for key, other in doubles.items()}
-    used = {key: hashes[key] for key in sorted(hashes) if key not in doubles}
+    tasks: dict[tuple[str, int], Task] = {}
+    left_out = dict(failures)
+    for name in sorted(hashes):
+        one, sha256 = recordings[name], hashes[name]
+        task = Task(name, str(one.path), sha256, one.path.stat().st_size, one.stream, one.group, one.split)
+        first = tasks.setdefault((sha256, one.stream), task)
+        if first is not task:
+            left_out[name] = f"{one.path}: {DOUBLE} {first.name}"
     settings = Settings(MelTransform(audio).plain(), preparation)
-    identity = [VERSION, audio.signature, preparation.signature, sorted(used.items())]
+    identity = [
+        VERSION,
+        audio.signature,
+        preparation.signature,
+        [(task.name, *key, task.group, task.split) for key, task in tasks.items()],
+    ]
     content = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-    home = root / f"{name}-{content[:16]}"
-    if not (home / MANIFEST).is_file():
-        tasks = [Task(key, str(files[key]), used[key], files[key].stat().st_size) for key in used]
-        if not make(home, tasks, content, settings, work):
-            return None
+    home = root / f"{corpus.label}-{content[:16]}"
+    if not (home / MANIFEST).is_file() and not make(home, list(tasks.values()), content, settings, work):
+        return None
     made = load(home)
     report(made, left_out, len(files), work.max_failed)
     return made
@@ -178,8 +185,9 @@ def planned(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     older = older_items(home, settings)
-    units = plan([task for task in tasks if task.sha256 not in older])
-    reused = take_over(folder, [task for task in tasks if task.sha256 in older], older, len(units))
+    units = plan([task for task in tasks if (task.sha256, task.stream) not in older])
+    known = [task for task in tasks if (task.sha256, task.stream) in older]
+    reused = take_over(folder, known, older, len(units))
     text = json.dumps({"units": [[task.name for task in unit.tasks] for unit in units], "reused": reused})
     temporary = folder / f"{PLAN}.new"
     temporary.write_text(text, encoding="utf-8")
@@ -187,32 +195,33 @@ def planned(
     return units, reused
 
 
-def older_items(home: Path, settings: Settings) -> dict[str, tuple[Path, dict[str, Any]]]:
-    """Recordings of other stores with the same settings: their store and line, by hash."""
-    found = {}
+def older_items(home: Path, settings: Settings) -> dict[tuple[str, int], tuple[Path, dict[str, Any]]]:
+    """Recordings of other stores with the same settings: their store and line, by hash and stream."""
+    found: dict[tuple[str, int], tuple[Path, dict[str, Any]]] = {}
     for manifest in sorted(home.parent.glob(f"*/{MANIFEST}")):
         try:
             head, *lines = read_lines(manifest)
         except (OSError, ValueError):
             continue
         if head.get("settings") == described(settings):
-            found.update({line["sha256"]: (manifest.parent, line) for line in lines if "frames" in line})
+            mels = [line for line in lines if "frames" in line]
+            found.update({(line["sha256"], line["stream"]): (manifest.parent, line) for line in mels})
     return found
 
 
 def take_over(
-    folder: Path, tasks: Sequence[Task], older: Mapping[str, tuple[Path, dict[str, Any]]], first: int
+    folder: Path, tasks: Sequence[Task], older: Mapping[tuple[str, int], tuple[Path, dict[str, Any]]], first: int
 ) -> list[dict[str, Any]]:
     """Link the arrays of older stores; the lines of their recordings for the new one."""
     numbers: dict[Path, int] = {}
     lines = []
     for task in tasks:
-        store, line = older[task.sha256]
+        store, line = older[task.sha256, task.stream]
         array = store / mels_name(line["shard"])
         if array not in numbers:
             numbers[array] = first + len(numbers)
             link(array, folder / mels_name(numbers[array]))
-        lines.append(line | {"path": task.name, "shard": numbers[array]})
+        lines.append(line | {"path": task.name, "group": task.group, "split": task.split, "shard": numbers[array]})
     return lines
 
 
@@ -255,7 +264,7 @@ def report(made: MelStore, left_out: Mapping[str, str], count: int, most: float)
         count: recordings that were found.
     """
     reasons = {**left_out, **made.left_out}
-    doubles = [name for name, reason in left_out.items() if "the same recording as" in reason]
+    doubles = [name for name, reason in left_out.items() if DOUBLE in reason]
     if reasons:
         log.warning("warning: %d of %d recordings are not used:%s", len(reasons), count, listed(reasons.values()))
     failed = len(reasons) - len(doubles)

@@ -23,12 +23,22 @@ PATCH = 65536  # frames that are raised to a recording's floor at a time
 
 @dataclass(frozen=True)
 class Task:
-    """A recording to prepare: its name in the store, its path and what it holds."""
+    """A recording to prepare.
+
+    Attributes:
+        name: in the store.
+        path, stream: where it is.
+        sha256, size: of its file.
+        group, split: see :class:`melgan_vc.data.manifest.Item`.
+    """
 
     name: str
     path: str
     sha256: str
     size: int
+    stream: int = 0
+    group: str | None = None
+    split: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,7 @@ def do(unit: Unit, folder: Path, settings: Settings, meter: Meter) -> None:
         start = write_header(file, 0, settings.audio.n_mels)
         offset = 0
         for task in unit.tasks:
-            recording = RecordingMel(Path(task.path), settings.front_end, settings.preparation)
+            recording = RecordingMel(Path(task.path), settings.front_end, settings.preparation, task.stream)
             try:
                 frames = append(file, recording, meter)
             except UserError as error:
@@ -134,6 +144,9 @@ def entry(task: Task, shard: int, offset: int, frames: int, recording: Recording
     return asdict(
         Item(
             path=task.name,
+            group=task.group,
+            split=task.split,
+            stream=task.stream,
             sha256=task.sha256,
             shard=shard,
             offset=offset,

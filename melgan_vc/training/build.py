@@ -94,9 +94,16 @@ def build(cfg: DictConfig, parts: int | None = None) -> tuple[MelganVC, ChunkDat
             parts=parts or ranks.world(),
             preparation=preparation,
             work=work,
-            **cfg.data,
+            **domains(cfg.data),
         )
     return module, data
+
+
+def domains(data: DictConfig) -> dict[str, Any]:
+    """The settings of the data module; where a corpus lies is for the config alone."""
+    found: Any = instantiate(data, _convert_="all")
+    found.pop("root", None)
+    return dict(found)
 
 
 def settings_of(cfg: DictConfig, data: ChunkDataModule) -> dict[str, Any]:

@@ -21,7 +21,7 @@ AUTO = "auto"
 OF_THE_START = ("resume", "allow_changes")  # say how to start, not what to train
 MEANING = ("audio", "chunk", "networks", "data")  # a change makes it another training
 FIXED = ("trainer", "data", "prepare")  # groups whose settings are always the same ones
-PATHS = ("data.source", "data.target", "data.store")
+PATHS = ("data.source", "data.target", "data.root", "data.store")
 AROUND_IT = (  # no batch depends on these; the data's content is checked by itself
     "trainer.max_", "callbacks.", "checkpoint.", "logger.", "name:", "optim.log_every:", "prepare.",
     "data.workers:", *(f"{key}:" for key in PATHS),

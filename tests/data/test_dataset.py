@@ -11,7 +11,7 @@ from melgan_vc.data.manifest import Item
 def items(*frames: int) -> list[Item]:
     offsets = np.cumsum([0, *frames[:-1]])
     return [
-        Item(f"{n}.wav", "", 0, int(offset), count, 1.0, 0.0, 0.0, 0.5, -20.0, 1.0)
+        Item(f"{n}.wav", None, None, 0, "", 0, int(offset), count, 1.0, 0.0, 0.0, 0.5, -20.0, 1.0)
         for n, (offset, count) in enumerate(zip(offsets, frames, strict=True))
     ]
 
@@ -78,3 +78,34 @@ def test_sample_numbers_follow_each_other(batch_size):
     batches = iter(EndlessBatches(batch_size))
     drawn = [number for _ in range(5) for number in next(batches)]
     assert drawn == list(range(5 * batch_size))
+
+
+def grouped(frames: int, *names: tuple[str | None, str | None]) -> list[Item]:
+    """Recordings of so many frames with groups and splits."""
+    return [
+        replace(one, group=group, split=split)
+        for one, (group, split) in zip(items(*[frames] * len(names)), names, strict=True)
+    ]
+
+
+def test_a_group_is_never_parted():
+    chapters = [(f"chapter {n % 5}", None) for n in range(40)]
+    found = split_items(grouped(50, *chapters), 10, 0.3)
+    groups = [
+        {int(segment.path.removesuffix(".wav")) % 5 for segment in part} for part in (found.train, found.validation)
+    ]
+    assert groups[0] and groups[1]
+    assert groups[0].isdisjoint(groups[1])
+    one = split_items(grouped(50, *[("album", None)] * 8), 10, 0.2)
+    assert len(one.train) + len(one.validation) == 8
+    assert one.train and one.validation, "of a single group, recordings are held out"
+
+
+def test_the_split_of_a_corpus_counts():
+    found = split_items(grouped(50, (None, "train"), (None, "validation"), (None, "test"), (None, "train")), 10, 0.5)
+    assert [segment.path for segment in found.train] == ["0.wav", "3.wav"]
+    assert [segment.path for segment in found.validation] == ["1.wav"]
+    unsaid = split_items(grouped(50, (None, "train"), *[(None, None)] * 20), 10, 0.2)
+    assert len(unsaid.train) + len(unsaid.validation) == 21
+    assert "0.wav" in {segment.path for segment in unsaid.train}
+    assert unsaid.validation

@@ -19,6 +19,7 @@ from melgan_vc.audio.io import read_mono
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.data import corpus, units
 from melgan_vc.data import prepare as preparing
+from melgan_vc.data.corpora import Folders
 from melgan_vc.data.dataset import split_items
 from melgan_vc.data.manifest import MANIFEST
 from melgan_vc.data.preparation import Preparation
@@ -33,7 +34,7 @@ PLAIN = Preparation()
 
 
 def prepare(folder, root, audio=TINY_AUDIO, preparation=PLAIN, work=QUIET):
-    return preparing.prepare(corpus.collect([folder]), folder.name, audio, root, preparation, work)
+    return preparing.prepare(Folders(str(folder)), audio, root, preparation, work)
 
 
 def stores(root):
@@ -234,20 +235,20 @@ def test_a_kill_at_the_very_end_loses_nothing(many, tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the processes in /proc")
 def test_workers_end_with_the_process_that_is_killed(many, tmp_path):
     code = (
-        "import sys, time; from pathlib import Path; from melgan_vc.data import corpus, prepare, units, workers\n"
+        "import sys, time; from pathlib import Path; from melgan_vc.data import corpora, prepare, units\n"
         "from tests.conftest import TINY_AUDIO\n"
         "if __name__ == '__main__':\n"
         "    units.UNIT_BYTES = 1\n"
         "    folder, root = map(Path, sys.argv[1:])\n"
         "    work = prepare.Work(workers=2, progress=False)\n"
         "    while True:\n"
-        "        prepare.prepare(corpus.collect([folder]), str(time.time()), TINY_AUDIO, root, work=work)\n"
+        "        prepare.prepare(corpora.Folders(str(folder)), TINY_AUDIO, root / str(time.time()), work=work)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(many), str(tmp_path / "root")], env=os.environ | {"PYTHONPATH": str(ROOT)}
     ) as running:
         until = time.monotonic() + 60
-        while not list((tmp_path / "root").glob("*/mels-*.npy")) and time.monotonic() < until:
+        while not list((tmp_path / "root").glob("*/*/mels-*.npy")) and time.monotonic() < until:
             time.sleep(0.05)
         group = members(os.getpgid(running.pid), str(many))
         running.send_signal(signal.SIGKILL)
@@ -337,7 +338,7 @@ def test_find_sees_nested_links_and_no_hidden_files(tmp_path):
 
 
 def test_several_folders_are_one_domain(two_domains):
-    found = corpus.collect(corpus.locate_all([str(folder) for folder in two_domains]))
+    found = Folders([str(folder) for folder in two_domains]).recordings()
     assert len(found) == sum(len(corpus.find(folder)) for folder in two_domains)
     assert {name.partition("/")[0] for name in found} == {"1-source", "2-target"}
 
