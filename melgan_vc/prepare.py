@@ -13,11 +13,12 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.data.corpora import corpus_of  # here, for the processes that this starts load this file too
     from melgan_vc.data.prepare import of_settings, prepare
 
+    data = instantiate(cfg.data, _convert_="all")
     audio = instantiate(cfg.audio)
     preparation, work = of_settings(cfg.prepare)
     for domain in ("source", "target"):
-        corpus = corpus_of(instantiate(cfg.data[domain]))
-        made = prepare(corpus, audio, Path(cfg.data.store).expanduser(), preparation, work)
+        corpus = corpus_of(data[domain])
+        made = prepare(corpus, audio, Path(data["store"]).expanduser(), preparation, work)
         if made is None:
             print(f"{domain}: part {work.shard} is done; others are left")
         else:
