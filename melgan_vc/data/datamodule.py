@@ -171,6 +171,11 @@ class ChunkDataModule(L.LightningDataModule):
             worker_init_fn=leave_signals_to_the_parent,
         )
 
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """On the training's device: half as much goes there, and there it is done faster."""
+        source, target = (windows.float().transpose(1, 2).contiguous() for windows in batch)
+        return Batch(source, target)
+
     @property
     def content(self) -> dict[str, str]:
         """What each domain holds, as a hash."""

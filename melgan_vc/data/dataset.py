@@ -14,11 +14,12 @@ from torch.utils.data import Dataset, Sampler
 from melgan_vc.data.manifest import Item
 from melgan_vc.data.store import Arrays
 
+AHEAD = 4096  # places of windows that are drawn at a time, for drawing each by itself takes longer than reading it
 SILENT = 3e-4  # peak of a recording without sound: -70 dB under full scale
 
 
 class Batch(NamedTuple):
-    """Windows of both domains, unpaired: (B, M, S·W) each."""
+    """Windows of both domains, unpaired: (B, M, S·W) float32 each, (B, S·W, M) float16 as they are loaded."""
 
     source: Tensor
     target: Tensor
@@ -150,6 +151,8 @@ class RandomWindows:
         self.shards = np.array([segment.shard for segment in segments])
         self.offsets = np.array([segment.offset for segment in segments])
         self.ends = np.cumsum([segment.frames - window + 1 for segment in segments])
+        self.block = -1  # of sample numbers whose places are drawn
+        self.drawn: list[tuple[int, int]] = []
 
     def places(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Arrays and first frames of the windows of these sample numbers."""
@@ -160,12 +163,17 @@ class RandomWindows:
         before = np.where(segment > 0, self.ends[segment - 1], 0)
         return self.shards[segment], self.offsets[segment] + places - before
 
-    def take(self, numbers: np.ndarray) -> Tensor:
-        """Windows (B, M, S·W) of these sample numbers (B,)."""
-        shards, starts = (found.tolist() for found in self.places(numbers))
-        pieces = [self.arrays[shard][start : start + self.window] for shard, start in zip(shards, starts, strict=True)]
-        windows = np.stack(pieces)
-        return torch.from_numpy(windows).float().transpose(1, 2).contiguous()
+    def take(self, numbers: Sequence[int]) -> Tensor:
+        """Windows (B, S·W, M) of these sample numbers, in float16 as they are stored."""
+        pieces = []
+        for number in numbers:
+            block, place = divmod(number, AHEAD)
+            if block != self.block:
+                shards, starts = self.places(np.arange(block * AHEAD, (block + 1) * AHEAD, dtype=np.uint64))
+                self.block, self.drawn = block, list(zip(shards.tolist(), starts.tolist(), strict=True))
+            shard, start = self.drawn[place]
+            pieces.append(self.arrays[shard][start : start + self.window])
+        return torch.from_numpy(np.stack(pieces))
 
 
 class WindowPairs(Dataset[Batch]):
@@ -179,8 +187,7 @@ class WindowPairs(Dataset[Batch]):
         return self.__getitems__([number])
 
     def __getitems__(self, numbers: list[int]) -> Batch:
-        wanted = np.array(numbers, np.uint64)
-        return Batch(self.source.take(wanted), self.target.take(wanted))
+        return Batch(self.source.take(numbers), self.target.take(numbers))
 
 
 class EndlessBatches(Sampler[list[int]]):

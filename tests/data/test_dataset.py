@@ -22,9 +22,11 @@ def windows(seed: int = 0, stream: int = 0) -> RandomWindows:
 
 
 def test_a_window_is_a_pure_function_of_seed_and_number():
-    numbers = np.array([5, 900, 5, 77], np.uint64)
-    one, again = windows().take(numbers), windows().take(numbers[::-1].copy())
-    assert one.shape == (4, 2, 10)
+    numbers = [5, 900, 5, 77_000_000]
+    one, again = windows().take(numbers), windows().take(numbers[::-1])
+    assert (one.shape, one.dtype) == ((4, 10, 2), torch.float16)
+    _, starts = windows().places(np.array(numbers, np.uint64))
+    assert (one[:, 0, 0] % 200).tolist() == starts.tolist()
     assert torch.equal(one, again.flip(0))
     assert torch.equal(one[0], one[2])
     assert not torch.equal(one, windows(seed=1).take(numbers))
