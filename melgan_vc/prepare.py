@@ -1,5 +1,6 @@
 """python -m melgan_vc.prepare: make the mels of both domains before training."""
 
+import sys
 from pathlib import Path
 
 from hydra.utils import instantiate
@@ -11,7 +12,7 @@ from melgan_vc.cli import command
 @command("prepare")
 def main(cfg: DictConfig) -> None:
     from melgan_vc.data.corpora import corpus_of  # here, for the processes that this starts load this file too
-    from melgan_vc.data.prepare import of_settings, prepare
+    from melgan_vc.data.prepare import NAMED, of_settings, on_a_line, prepare
 
     data = instantiate(cfg.data, _convert_="all")
     audio = instantiate(cfg.audio)
@@ -21,8 +22,10 @@ def main(cfg: DictConfig) -> None:
         made = prepare(corpus, audio, Path(data["store"]).expanduser(), preparation, work)
         if made is None:
             print(f"{domain}: part {work.shard} is done; others are left")
-        else:
-            print(f"{domain}: {len(made.items)} recordings, {made.seconds / 60:.1f} min, in {made.folder}")
+            continue
+        for reason in list(made.left_out.values())[NAMED:]:  # the first ones are named already
+            print(f"  {on_a_line(reason)}", file=sys.stderr)
+        print(f"{domain}: {len(made.items)} recordings, {made.seconds / 60:.1f} min, in {made.folder}")
 
 
 if __name__ == "__main__":

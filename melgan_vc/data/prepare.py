@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,8 +127,9 @@ def prepare(
     home = root / f"{corpus.label}-{content[:16]}"
     if not (home / MANIFEST).is_file() and not make(home, list(tasks.values()), content, settings, work):
         return None
-    made = load(home)
-    report(made, left_out, len(files), work.max_failed)
+    stored = load(home)
+    made = replace(stored, left_out={**left_out, **stored.left_out})
+    report(made, len(files), work.max_failed)
     return made
 
 
@@ -155,7 +156,8 @@ def make(home: Path, tasks: Sequence[Task], content: str, settings: Settings, wo
         todo = [unit for unit in units[part::parts] if not unit.is_done(folder)]
         for stray in folder.glob("*.part") if parts == 1 else ():
             stray.unlink(missing_ok=True)
-        count = workers.processes(work.workers, work.memory_gb, todo)
+        each = workers.SPEECH_BYTES if settings.preparation.silence == "vad" else workers.WORKER_BYTES
+        count = workers.processes(work.workers, work.memory_gb, todo, each)
         workers.work(todo, folder, settings, count, work.progress)
         with alone(locks / home.name):
             if (home / MANIFEST).is_file():
@@ -256,15 +258,14 @@ def described(settings: Settings) -> dict[str, Any]:
     return {"audio": asdict(settings.audio), "preparation": asdict(settings.preparation)}
 
 
-def report(made: MelStore, left_out: Mapping[str, str], count: int, most: float) -> None:
+def report(made: MelStore, count: int, most: float) -> None:
     """Name the recordings that are not used, and why; refuse a store that too many are missing from.
 
     Args:
-        left_out: those that were not even tried.
         count: recordings that were found.
     """
-    reasons = {**left_out, **made.left_out}
-    doubles = [name for name, reason in left_out.items() if DOUBLE in reason]
+    reasons = made.left_out
+    doubles = [name for name, reason in reasons.items() if DOUBLE in reason]
     if reasons:
         log.warning("warning: %d of %d recordings are not used:%s", len(reasons), count, listed(reasons.values()))
     failed = len(reasons) - len(doubles)
@@ -276,8 +277,12 @@ def report(made: MelStore, left_out: Mapping[str, str], count: int, most: float)
 
 
 def listed(reasons: Iterable[str]) -> str:
-    """Each in a line of its own, whatever a file's name holds."""
-    lines = ["\n  " + "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in reason)
-             for reason in reasons]  # fmt: skip
-    more = f"\n  and {len(lines) - NAMED} more; manifest.jsonl has them all" if len(lines) > NAMED else ""
+    """Each in a line of its own, but not hundreds of them."""
+    lines = [f"\n  {on_a_line(reason)}" for reason in reasons]
+    more = f"\n  and {len(lines) - NAMED} more; melgan_vc.prepare names them all" if len(lines) > NAMED else ""
     return "".join(lines[:NAMED]) + more
+
+
+def on_a_line(text: str) -> str:
+    """A text whose file names may hold line breaks and worse."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -20,11 +20,13 @@ from melgan_vc.data.units import Settings, Unit, do
 from melgan_vc.errors import UserError
 
 SMALL = 32_000_000  # bytes of recordings that are not worth starting processes for
-WORKER_BYTES = 250_000_000  # of memory for each process
+WORKER_BYTES = 150_000_000  # of memory for each process
+SPEECH_BYTES = 700_000_000  # where it loads torch to find speech
+OWN_BYTES = 600_000_000  # of the process that starts them
 
 
-def processes(workers: int | str, memory_gb: float, units: Sequence[Unit]) -> int:
-    """How many processes to prepare units with; 0 for this one alone."""
+def processes(workers: int | str, memory_gb: float, units: Sequence[Unit], each: int = WORKER_BYTES) -> int:
+    """How many processes, of so many bytes each, to prepare units with; 0 for this one alone."""
     if isinstance(workers, bool) or not (workers == "auto" or (isinstance(workers, int) and workers >= 0)):
         raise UserError(f"prepare.workers is {workers!r}: give auto or a whole number; 0 starts no process")
     if isinstance(memory_gb, bool) or not isinstance(memory_gb, int | float) or memory_gb <= 0:
@@ -33,7 +35,7 @@ def processes(workers: int | str, memory_gb: float, units: Sequence[Unit]) -> in
         if sum(unit.size for unit in units) < SMALL:
             return 0
         workers = os.cpu_count() or 1
-    room = max(1, int(memory_gb * 1e9 // WORKER_BYTES) - 1)  # this process needs its share too
+    room = max(1, int(memory_gb * 1e9 - OWN_BYTES) // each)
     return min(int(workers), room, len(units))
 
 

@@ -128,6 +128,7 @@ def hostile(folder):
     good = {path.name for path in folder.iterdir()}
     (folder / "empty.wav").touch()
     (folder / "words.wav").write_text("words")
+    (folder / "bad\nname.wav").write_text("more words")
     soundfile.write(folder / "whole.mp3", noise(48000), 16000)
     data = (folder / "whole.mp3").read_bytes()
     (folder / "cut.mp3").write_bytes(data[: len(data) // 2])
@@ -141,7 +142,7 @@ def hostile(folder):
     (folder / "circle").symlink_to(folder)
     for number in (1, 2, 3):
         shutil.copy(folder / "eight.wav", folder / f"eight again {number}.wav")
-    bad = {"empty.wav", "words.wav", "cut.mp3", "nan.wav", "inf.wav", "pipe.wav", "nowhere.wav"}
+    bad = {"bad\\nname.wav", "empty.wav", "words.wav", "cut.mp3", "nan.wav", "inf.wav", "pipe.wav", "nowhere.wav"}
     return good, bad | {f"eight again {number}.wav" for number in (2, 3)} | {"eight.wav"}
 
 
