@@ -31,6 +31,7 @@ PLAN = "plan.json"
 HASHES = ".hashes.json"
 LOCKS = ".locks"
 DOUBLE = "the same recording as"
+LABEL = 40  # letters of a store's name, before its hash
 NAMED = 20  # recordings that are named one by one
 
 
@@ -124,7 +125,7 @@ def prepare(
         [(task.name, *key, task.group, task.split) for key, task in tasks.items()],
     ]
     content = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-    home = root / f"{corpus.label}-{content[:16]}"
+    home = root / f"{corpus.label.replace('/', '_')[:LABEL]}-{content[:16]}"
     if not (home / MANIFEST).is_file() and not make(home, list(tasks.values()), content, settings, work):
         return None
     stored = load(home)
