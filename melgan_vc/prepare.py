@@ -12,7 +12,8 @@ from melgan_vc.cli import command
 @command("prepare")
 def main(cfg: DictConfig) -> None:
     from melgan_vc.data.corpora import corpus_of  # here, for the processes that this starts load this file too
-    from melgan_vc.data.prepare import NAMED, of_settings, on_a_line, prepare
+    from melgan_vc.data.prepare import NAMED, on_a_line, prepare
+    from melgan_vc.data.work import of_settings
 
     data = instantiate(cfg.data, _convert_="all")
     audio = instantiate(cfg.audio)

@@ -15,8 +15,9 @@ from torch.utils.data import DataLoader
 from melgan_vc.data.corpora import Corpus, corpus_of
 from melgan_vc.data.dataset import Batch, EndlessBatches, RandomWindows, Split, WindowPairs, split_items
 from melgan_vc.data.preparation import Preparation
-from melgan_vc.data.prepare import Work, prepare
+from melgan_vc.data.prepare import prepare
 from melgan_vc.data.store import MelStore
+from melgan_vc.data.work import Work
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec, ChunkSpec
 

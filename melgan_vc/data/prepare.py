@@ -5,10 +5,9 @@ import hashlib
 import json
 import logging
 import os
-import re
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from melgan_vc.data.manifest import MANIFEST, mels_name, read_lines, write_lines
 from melgan_vc.data.preparation import Preparation
 from melgan_vc.data.store import MelStore, load
 from melgan_vc.data.units import Settings, Task, Unit, plan
+from melgan_vc.data.work import Work
 from melgan_vc.errors import UserError
 from melgan_vc.files import alone
 from melgan_vc.spec import AudioSpec
@@ -35,55 +35,12 @@ LABEL = 40  # letters of a store's name, before its hash
 NAMED = 20  # recordings that are named one by one
 
 
-@dataclass(frozen=True)
-class Work:
-    """How recordings are prepared; nothing of it changes what comes out.
-
-    Attributes:
-        workers: processes; "auto" for one each core, or none at all for a few recordings.
-        memory_gb: that all of them may take.
-        max_failed: the largest share of recordings that may fail.
-        shard: "i/n": do the i-th of n parts alone, the others are done elsewhere; None for all that is left.
-        progress: show a bar.
-    """
-
-    workers: int | str = "auto"
-    memory_gb: float = 1.5
-    max_failed: float = 0.2
-    shard: str | None = None
-    progress: bool = True
-
-    def __post_init__(self) -> None:
-        workers.processes(self.workers, self.memory_gb, ())
-        if isinstance(self.max_failed, bool) or not isinstance(self.max_failed, int | float) or self.max_failed < 0:
-            raise UserError(f"prepare.max_failed is {self.max_failed!r}: give a share from 0 to 1")
-        self.part  # noqa: B018 (checks it)
-
-    @property
-    def part(self) -> tuple[int, int]:
-        """Which part of how many, from 0."""
-        if self.shard is None:
-            return 0, 1
-        found = re.fullmatch(r"(\d+)/(\d+)", str(self.shard))
-        if not found or not 1 <= int(found[1]) <= int(found[2]):
-            raise UserError(f"prepare.shard is {self.shard!r}: give i/n, such as 1/4, 2/4, 3/4 and 4/4")
-        return int(found[1]) - 1, int(found[2])
-
-
-def of_settings(settings: Mapping[str, Any]) -> tuple[Preparation, Work]:
-    """What is done and how, as ``conf/prepare`` has them together."""
-    own = {one.name for one in fields(Preparation)}
-    what = {name: value for name, value in settings.items() if name in own}
-    how = {name: value for name, value in settings.items() if name not in own}
-    return Preparation(**what), Work(**how)
-
-
 def prepare(
     corpus: Corpus,
     audio: AudioSpec,
     root: Path,
     preparation: Preparation = Preparation(),  # noqa: B008 (frozen)
-    work: Work = Work(),
+    work: Work = Work(),  # noqa: B008
 ) -> MelStore | None:
     """The store of recordings under ``root``, made now unless it is there already.
 

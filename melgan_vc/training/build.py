@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from melgan_vc import __version__
 from melgan_vc.data.datamodule import ChunkDataModule
-from melgan_vc.data.prepare import of_settings
+from melgan_vc.data.work import of_settings
 from melgan_vc.errors import UserError
 from melgan_vc.losses.weighted import Weighted, WeightedLosses, grouped
 from melgan_vc.spec import AudioSpec, ChunkSpec

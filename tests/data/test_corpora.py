@@ -7,10 +7,11 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from melgan_vc.cli import CONF
-from melgan_vc.data import corpora
+from melgan_vc.data import corpora, known
 from melgan_vc.data.corpora import corpus_of
 from melgan_vc.data.preparation import Preparation
-from melgan_vc.data.prepare import Work, prepare
+from melgan_vc.data.prepare import prepare
+from melgan_vc.data.work import Work
 from melgan_vc.errors import UserError
 from tests.audio.test_decode import encode
 from tests.conftest import TINY_AUDIO
@@ -85,17 +86,17 @@ def test_a_corpus_that_is_not_there_is_said_where_to_get(name, tmp_path):
 def test_a_speaker_that_is_not_there_is_said_who_is(tmp_path):
     plant(tmp_path, TREES["vctk"])
     with pytest.raises(UserError, match="VCTK has no speaker 'p999' there; it has p225, p226"):
-        corpora.Vctk(str(tmp_path), ["p225", "p999"]).recordings()
+        known.Vctk(str(tmp_path), ["p225", "p999"]).recordings()
 
 
 def test_microphones_splits_and_groups_are_the_corpus_own(tmp_path):
     plant(tmp_path, TREES["vctk"] + TREES["vcc2018"] + TREES["libritts"] + TREES["musdb18"])
-    assert all("_mic2" in name for name in corpora.Vctk(str(tmp_path), "p225", microphone=2).recordings())
-    target = corpora.Vcc2018(str(tmp_path), "VCC2TF1").recordings()
+    assert all("_mic2" in name for name in known.Vctk(str(tmp_path), "p225", microphone=2).recordings())
+    target = known.Vcc2018(str(tmp_path), "VCC2TF1").recordings()
     assert [one.split for one in target.values()] == ["train", "train", "validation", "validation"]
-    chapters = {one.group for one in corpora.LibriTts(str(tmp_path), "103").recordings().values()}
+    chapters = {one.group for one in known.LibriTts(str(tmp_path), "103").recordings().values()}
     assert chapters == {"103/1240", "103/1241"}
-    vocals = corpora.Musdb18(str(tmp_path), "vocals").recordings()
+    vocals = known.Musdb18(str(tmp_path), "vocals").recordings()
     assert {(one.group, one.split) for one in vocals.values()} == {
         ("A - B", "train"), ("C - D", "train"), ("E - F", "validation"),
     }  # fmt: skip
@@ -107,7 +108,7 @@ def test_a_stem_of_a_multitrack_file_is_taken(tmp_path):
     seconds = np.arange(44100 * 2) / 44100
     (tmp_path / "train").mkdir()
     with av.open(str(tmp_path / "train" / "A - B.stem.mp4"), "w") as container:
-        streams = [container.add_stream("aac", rate=44100, layout="mono") for _ in corpora.Musdb18.stems]
+        streams = [container.add_stream("aac", rate=44100, layout="mono") for _ in known.Musdb18.stems]
         for number, stream in enumerate(streams):
             tone = 0.3 * np.sin(2 * np.pi * (200 + 100 * number) * seconds).astype(np.float32)
             queue = av.AudioFifo()
@@ -120,7 +121,7 @@ def test_a_stem_of_a_multitrack_file_is_taken(tmp_path):
     work = Work(workers=0, progress=False)
     loudest = {}
     for stem in ("bass", "vocals"):
-        made = prepare(corpora.Musdb18(str(tmp_path), stem), TINY_AUDIO, tmp_path / "prepared", work=work)
+        made = prepare(known.Musdb18(str(tmp_path), stem), TINY_AUDIO, tmp_path / "prepared", work=work)
         loudest[stem] = int(made.mel(made.items[0])[40].argmax())
     assert loudest["bass"] < loudest["vocals"]
 
