@@ -198,6 +198,7 @@ def figure(entries: Sequence[Entry], measure: str) -> Figure:
             axis.scatter(values[:1], heights[:1], s=120, facecolors="none", edgecolors="tab:orange", label="best")
         axis.set_xlabel(short(keys)[key])
         axis.grid(alpha=0.3)
+    picture.axes[0].ticklabel_format(axis="y", useOffset=False)  # so that a difference of nothing looks like it
     picture.axes[0].set_ylabel(f"{measure} ({'less' if BETTER[measure] == 'min' else 'more'} is better)")
     if ranked:
         picture.legend(*picture.axes[0].get_legend_handles_labels(), loc="outside upper right")
