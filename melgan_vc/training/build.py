@@ -83,10 +83,15 @@ def build(cfg: DictConfig, parts: int | None = None) -> tuple[MelganVC, ChunkDat
         snapshot(
             module, module.best_generator, audio
         )  # now, so that a generator that no bundle can hold is known before any work
+    return module, build_data(cfg, audio, chunk, parts)
+
+
+def build_data(cfg: DictConfig, audio: AudioSpec, chunk: ChunkSpec, parts: int | None = None) -> ChunkDataModule:
+    """The data of a config; ``parts`` as for :func:`build`."""
     with configured("prepare"):
         preparation, work = of_settings(cfg.prepare)
     with configured("data"):
-        data = ChunkDataModule(
+        return ChunkDataModule(
             audio=audio,
             chunk=chunk,
             seed=cfg.seed,
@@ -96,7 +101,6 @@ def build(cfg: DictConfig, parts: int | None = None) -> tuple[MelganVC, ChunkDat
             work=work,
             **domains(cfg.data),
         )
-    return module, data
 
 
 def domains(data: DictConfig) -> dict[str, Any]:

@@ -1,0 +1,79 @@
+"""Pages that stand alone: pictures and sounds inside, light and dark, wide and narrow."""
+
+import base64
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib
+import numpy as np
+import soundfile
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from melgan_vc.audio.pictures import save_mel
+from melgan_vc.files import replacing
+
+INK = "#0a0b0c"  # of a chart; the page's own colour takes its place
+COLOURS = {"source": "#3b82f6", "target": "#f59e0b"}  # to be told apart on white and on black
+STYLE: Any = {
+    "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "axes.edgecolor": INK, "axes.labelcolor": INK,
+    "xtick.color": INK, "ytick.color": INK, "text.color": INK, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.grid": True, "grid.alpha": 0.2, "grid.color": INK, "svg.hashsalt": "melgan_vc", "legend.frameon": False,
+}  # fmt: skip
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("melgan_vc.evaluation"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.filters["capitalise"] = lambda text: text[:1].upper() + text[1:]
+
+
+def style() -> Any:
+    """A context in which charts are drawn."""
+    return matplotlib.rc_context(STYLE)
+
+
+def chart(figure: Figure, description: str) -> Markup:
+    """A chart that was drawn in :func:`style`, as a part of a page."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    drawing = text[text.index("<svg") :].replace(INK, "currentColor")
+    label = Markup.escape(description)
+    return Markup(drawing.replace("<svg", f'<svg role="img" aria-label="{label}"', 1))
+
+
+def mel_picture(mel: np.ndarray, folder: Path) -> str:
+    """A normalised mel (M, T) as the address of a picture, a pixel a bin and frame.
+
+    Args:
+        folder: for a file in between.
+    """
+    path = folder / ".mel.png"
+    save_mel(mel, path)
+    content = path.read_bytes()
+    path.unlink()
+    return address("image/png", content)
+
+
+def sound(waveform: np.ndarray, sample_rate: int) -> str:
+    """A waveform (N,) as the address of a player's sound."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, waveform, sample_rate, format="WAV", subtype="PCM_16")
+    return address("audio/wav", buffer.getvalue())
+
+
+def address(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def write(path: Path, template: str, content: Mapping[str, Any]) -> None:
+    """Write a page of a template in ``templates/`` in one step."""
+    text = TEMPLATES.get_template(template).render(content)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")

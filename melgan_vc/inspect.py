@@ -1,0 +1,34 @@
+"""python -m melgan_vc.inspect: whether the recordings are good enough, and what to mend."""
+
+from pathlib import Path
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from melgan_vc.cli import command
+
+
+@command("inspect")
+def main(cfg: DictConfig) -> None:
+    from melgan_vc.audio.mel import MelTransform  # here, for the processes that this starts load this file too
+    from melgan_vc.evaluation import data_report
+    from melgan_vc.evaluation.advice import advice
+    from melgan_vc.evaluation.inspection import Listening, doubles, inspect
+    from melgan_vc.training.build import build_data
+
+    data = build_data(cfg, instantiate(cfg.audio), instantiate(cfg.chunk))
+    data.setup()
+    front_end = MelTransform(data.audio).plain()
+    found = []
+    for name, corpus in data.corpora.items():
+        listening = Listening(data.stores[name], corpus.recordings(), front_end, data.preparation)
+        split, window = data.splits[name], data.chunk.window
+        found.append(inspect(name, corpus, split, listening, window, cfg.windows, cfg.hours, cfg.seed))
+    source, target = found
+    output = Path(cfg.output).expanduser()
+    summary = data_report.write(output, found, advice(source, target, doubles(found)))
+    print(f"\n{summary}\n\nLook and listen: {output / data_report.PAGE}")
+
+
+if __name__ == "__main__":
+    main()
