@@ -19,7 +19,8 @@ from melgan_vc.errors import UserError
 PACKAGE = Path(__file__).resolve().parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 PATH_KEYS = (
-    "data.source", "data.target", "data.root", "data.store", "source", "target", "run_dir", "runs", "bundle", "input",
+    "data.source", "data.target", "data.root", "data.store",
+    "data.litdata.address", "data.litdata.prepared", "source", "target", "run_dir", "runs", "bundle", "input",
     "output", "weights",
 )  # fmt: skip
 QUOTED_KEYS = (*PATH_KEYS, "resume", "sweep_dir")

@@ -11,6 +11,8 @@ from melgan_vc.cli import command
 @command("inspect")
 def main(cfg: DictConfig) -> None:
     from melgan_vc.audio.mel import MelTransform  # here, for the processes that this starts load this file too
+    from melgan_vc.data.store import MelStore
+    from melgan_vc.errors import UserError
     from melgan_vc.evaluation import data_report
     from melgan_vc.evaluation.advice import advice
     from melgan_vc.evaluation.inspection import Listening, doubles, inspect
@@ -21,7 +23,10 @@ def main(cfg: DictConfig) -> None:
     front_end = MelTransform(data.audio).plain()
     found = []
     for name, corpus in data.corpora.items():
-        listening = Listening(data.stores[name], corpus.recordings(), front_end, data.preparation)
+        store = data.stores[name]
+        if not isinstance(store, MelStore):
+            raise UserError("data.store=litdata: give a folder, for this looks at recordings, not at shards of them")
+        listening = Listening(store, corpus.recordings(), front_end, data.preparation)
         split, window = data.splits[name], data.chunk.window
         found.append(inspect(name, corpus, split, listening, window, cfg.windows, cfg.hours, cfg.seed))
     source, target = found

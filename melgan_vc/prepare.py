@@ -12,21 +12,26 @@ from melgan_vc.cli import command
 @command("prepare")
 def main(cfg: DictConfig) -> None:
     from melgan_vc.data.corpora import corpus_of  # here, for the processes that this starts load this file too
+    from melgan_vc.data.corpus import LITDATA
     from melgan_vc.data.prepare import NAMED, on_a_line, prepare
+    from melgan_vc.data.streamed import Streaming, write
     from melgan_vc.data.work import of_settings
 
     data = instantiate(cfg.data, _convert_="all")
     audio = instantiate(cfg.audio)
     preparation, work = of_settings(cfg.prepare)
+    streaming = Streaming(**data["litdata"])
+    streamed = data["store"] == LITDATA
+    root = Path(streaming.prepared if streamed else data["store"]).expanduser()
     for domain in ("source", "target"):
-        corpus = corpus_of(data[domain])
-        made = prepare(corpus, audio, Path(data["store"]).expanduser(), preparation, work)
+        made = prepare(corpus_of(data[domain]), audio, root, preparation, work)
         if made is None:
             print(f"{domain}: part {work.shard} is done; others are left")
             continue
         for reason in list(made.left_out.values())[NAMED:]:  # the first ones are named already
             print(f"  {on_a_line(reason)}", file=sys.stderr)
-        print(f"{domain}: {len(made.items)} recordings, {made.seconds / 60:.1f} min, in {made.folder}")
+        place = write(made, streaming, data["validation_share"]).address if streamed else made.folder
+        print(f"{domain}: {len(made.items)} recordings, {made.seconds / 60:.1f} min, in {place}")
 
 
 if __name__ == "__main__":

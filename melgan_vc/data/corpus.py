@@ -8,7 +8,13 @@ from melgan_vc.audio.decode import SUFFIXES
 from melgan_vc.errors import UserError
 
 BUNDLED = "bundled:"
+LITDATA = "litdata"  # as data.store: mels are streamed
 BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "bundled"
+
+
+def is_path(name: str) -> bool:
+    """Whether a setting that may be a path is one: not package data, an address on a server, or a word."""
+    return not name.startswith(BUNDLED) and "://" not in name and name != LITDATA
 
 
 def locate(name: str) -> Path:

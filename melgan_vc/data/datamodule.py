@@ -12,11 +12,16 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from melgan_vc.data.corpora import Corpus, corpus_of
-from melgan_vc.data.dataset import Batch, EndlessBatches, RandomWindows, Split, WindowPairs, split_items
+from melgan_vc.data import streamed
+from melgan_vc.data.corpora import Corpus
+from melgan_vc.data.corpus import LITDATA
+from melgan_vc.data.dataset import Batch, EndlessBatches, RandomWindows, WindowPairs
+from melgan_vc.data.pool import PooledWindows, StreamedPairs
 from melgan_vc.data.preparation import Preparation
 from melgan_vc.data.prepare import prepare
+from melgan_vc.data.splits import Split
 from melgan_vc.data.store import MelStore
+from melgan_vc.data.streamed import StreamedStore, Streaming, Written, domain_of
 from melgan_vc.data.work import Work
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec, ChunkSpec
@@ -32,12 +37,13 @@ class ChunkDataModule(L.LightningDataModule):
         audio, chunk: the mels and the windows to make.
         batch_size: windows of each domain in a batch, over all processes of a training.
         device_batch_size: the same for each of them; None shares ``batch_size`` out.
-        store: folder for the prepared mels.
+        store: folder for the prepared mels; "litdata" to stream them from shards.
         validation_share: of the files that are held out.
         seed: of the random windows.
         workers: loader processes; 0 is fastest for windows this small.
         preparation: what is done to recordings before their mels are made.
         work: how that is done.
+        litdata: how the shards are kept and read.
         part, parts: this process is the part-th of so many.
 
     Attributes:
@@ -58,6 +64,7 @@ class ChunkDataModule(L.LightningDataModule):
         workers: int = 0,
         preparation: Preparation = Preparation(),  # noqa: B008 (frozen)
         work: Work = Work(),  # noqa: B008 (frozen)
+        litdata: Streaming = Streaming(),  # noqa: B008 (frozen)
         part: int = 0,
         parts: int = 1,
     ) -> None:
@@ -79,24 +86,33 @@ class ChunkDataModule(L.LightningDataModule):
             )
         if not isinstance(workers, int) or isinstance(workers, bool) or workers < 0:
             raise UserError(f"data.workers is {workers!r}: give a whole number of loader processes, 0 for none")
-        self.corpora = {"source": corpus_of(source), "target": corpus_of(target)}
+        self.corpora = {"source": domain_of(source), "target": domain_of(target)}
+        self.streamed = store == LITDATA
+        for domain, corpus in self.corpora.items():
+            if isinstance(corpus, Written) and not self.streamed:
+                raise UserError(f"data.{domain} is {corpus.place}, which holds shards: say data.store=litdata")
+        if self.streamed and workers:
+            raise UserError(
+                f"data.workers is {workers}: with data.store=litdata give 0, for that reads ahead by itself"
+            )
         self.audio = audio
         self.chunk = chunk
         self.batch_size = batch_size
-        self.root = Path(store).expanduser()
+        self.litdata = litdata
+        self.root = Path(litdata.prepared if self.streamed else store).expanduser()
         self.validation_share = validation_share
         self.seed = seed
         self.workers = workers
         self.preparation, self.work = preparation, work
         self.part, self.parts = part, parts
         self.first_batch = 0
-        self.stores: dict[str, MelStore] = {}
+        self.stores: dict[str, MelStore | StreamedStore] = {}
         self.splits: dict[str, Split] = {}
 
     def prepare_data(self) -> None:
         for domain, corpus in self.corpora.items():
             if domain not in self.stores:
-                made = prepare(corpus, self.audio, self.root, self.preparation, self.work)
+                made = self.prepare_domain(corpus)
                 if made is None:
                     raise UserError(
                         f"the {domain} is not prepared whole yet: run python -m melgan_vc.prepare for all parts, or "
@@ -104,19 +120,28 @@ class ChunkDataModule(L.LightningDataModule):
                     )
                 self.stores[domain] = made
 
+    def prepare_domain(self, corpus: Corpus) -> MelStore | StreamedStore | None:
+        """The mels of a domain; None where parts of them are left for others to make."""
+        if isinstance(corpus, Written):
+            return streamed.opened(corpus.place, self.litdata, self.audio)
+        made = prepare(corpus, self.audio, self.root, self.preparation, self.work)
+        if made is None or not self.streamed:
+            return made
+        return streamed.write(made, self.litdata, self.validation_share)
+
     def setup(self, stage: str = "fit") -> None:
         if self.splits:
             return
         self.prepare_data()  # where other processes prepared, this finds what they made
         for domain, opened in self.stores.items():
-            split = split_items(opened.items, self.chunk.window, self.validation_share)
+            split = opened.split(self.chunk.window, self.validation_share)
             self.check(domain, opened, split)
             self.splits[domain] = split
             log.info("%s", self.describe(domain))
         if self.stores["source"].content == self.stores["target"].content:
             log.warning("warning: source and target are the same recordings, so there is nothing to learn")
 
-    def check(self, domain: str, opened: MelStore, split: Split) -> None:
+    def check(self, domain: str, opened: MelStore | StreamedStore, split: Split) -> None:
         """Refuse a domain without a single window; name the recordings that are not used."""
         needed = self.audio.seconds(self.chunk.window)
         if not split.train and split.silent:
@@ -159,18 +184,34 @@ class ChunkDataModule(L.LightningDataModule):
         )
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        source, target = (
-            RandomWindows(self.stores[domain].arrays, self.splits[domain].train, self.chunk.window, self.seed, stream)
-            for stream, domain in enumerate(("source", "target"))
-        )
+        source, target = (self.windows(domain, stream) for stream, domain in enumerate(("source", "target")))
+        batches: dict[str, Any]
+        if self.streamed:
+            each = self.batch_size // self.parts
+            batches = {
+                "dataset": StreamedPairs(source, target, self.first_batch, each, self.part, self.parts),
+                "batch_size": None,
+            }
+        else:
+            batches = {
+                "dataset": WindowPairs(source, target),
+                "batch_sampler": EndlessBatches(self.batch_size, self.first_batch, self.part, self.parts),
+            }
         return DataLoader(
-            WindowPairs(source, target),
-            batch_sampler=EndlessBatches(self.batch_size, self.first_batch, self.part, self.parts),
+            **batches,
             collate_fn=as_it_is,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             worker_init_fn=leave_signals_to_the_parent,
         )
+
+    def windows(self, domain: str, stream: int) -> Any:
+        """Random windows of a domain."""
+        opened = self.stores[domain]
+        if isinstance(opened, StreamedStore):
+            pieces = opened.reader("train", self.seed + stream)
+            return PooledWindows(pieces, self.chunk.window, self.litdata, self.seed, stream)
+        return RandomWindows(opened.arrays, self.splits[domain].train, self.chunk.window, self.seed, stream)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """On the training's device: half as much goes there, and there it is done faster."""
@@ -185,12 +226,8 @@ class ChunkDataModule(L.LightningDataModule):
     def held_out(self, domain: str, clips: int, seconds: float) -> list[Tensor]:
         """The starts of that many validation recordings as mels (M, T); fewer where there are fewer."""
         most = max(1, int(seconds * self.audio.sample_rate / self.audio.hop_length))
-        arrays = self.stores[domain].arrays
-        found = []
-        for segment in self.splits[domain].validation[:clips]:
-            piece = arrays[segment.shard][segment.offset : segment.offset + min(most, segment.frames)]
-            found.append(torch.from_numpy(np.array(piece)).float().T.contiguous())
-        return found
+        pieces = (self.stores[domain].start(segment, most) for segment in self.splits[domain].validation[:clips])
+        return [torch.from_numpy(np.array(piece)).float().T.contiguous() for piece in pieces]
 
 
 def leave_signals_to_the_parent(worker: int) -> None:

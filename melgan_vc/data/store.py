@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from melgan_vc.data.manifest import MANIFEST, Item, mels_name, read_lines
+from melgan_vc.data.splits import Segment, Split, split_items
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
 
@@ -60,6 +61,14 @@ class MelStore:
     @property
     def seconds(self) -> float:
         return sum(item.seconds for item in self.items)
+
+    def split(self, window: int, share: float) -> Split:
+        """Which recordings train, and which of them, so large a share, are held out."""
+        return split_items(self.items, window, share)
+
+    def start(self, segment: Segment, frames: int) -> np.ndarray:
+        """The first frames (T, M) of a stretch."""
+        return self.arrays[segment.shard][segment.offset : segment.offset + min(frames, segment.frames)]
 
     def mel(self, item: Item) -> np.ndarray:
         """The frames (T, M) of a recording."""

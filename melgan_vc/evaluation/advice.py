@@ -170,7 +170,8 @@ def of_doubles(doubles: Sequence[Double]) -> Iterator[Advice]:
     if across:
         yield Advice(
             True,
-            f"{several(len(across), 'recording is', 'recordings are')} in both domains: {examples([described(one) for one in across])}",
+            f"{several(len(across), 'recording is', 'recordings are')} in both domains: "
+            f"{examples([described(one) for one in across])}",
             "what is in both cannot be told apart, so nothing of it is translated",
             "take them out of one domain",
         )

@@ -9,9 +9,10 @@ from tqdm import tqdm
 
 from melgan_vc.audio.stream import FrontEnd
 from melgan_vc.data.corpora import Corpus, Recording
-from melgan_vc.data.dataset import RandomWindows, Split, unit_hash
+from melgan_vc.data.dataset import RandomWindows
 from melgan_vc.data.manifest import Item
 from melgan_vc.data.preparation import Preparation, RecordingMel
+from melgan_vc.data.splits import Split, unit_hash
 from melgan_vc.data.store import MelStore
 from melgan_vc.measures.recordings import Sound, alike, measure
 from melgan_vc.measures.voice import voiced_f0

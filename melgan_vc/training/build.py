@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from melgan_vc import __version__
 from melgan_vc.data.datamodule import ChunkDataModule
+from melgan_vc.data.streamed import Streaming
 from melgan_vc.data.work import of_settings
 from melgan_vc.errors import UserError
 from melgan_vc.losses.weighted import Weighted, WeightedLosses, grouped
@@ -107,7 +108,7 @@ def domains(data: DictConfig) -> dict[str, Any]:
     """The settings of the data module; where a corpus lies is for the config alone."""
     found: Any = instantiate(data, _convert_="all")
     found.pop("root", None)
-    return dict(found)
+    return {**found, "litdata": Streaming(**found.get("litdata", {}))}
 
 
 def settings_of(cfg: DictConfig, data: ChunkDataModule) -> dict[str, Any]:

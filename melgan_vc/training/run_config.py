@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from melgan_vc.data.corpus import BUNDLED
+from melgan_vc.data.corpus import is_path
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 from melgan_vc.nested import flat
@@ -21,7 +21,7 @@ AUTO = "auto"
 OF_THE_START = ("resume", "allow_changes")  # say how to start, not what to train
 MEANING = ("audio", "chunk", "networks", "data")  # a change makes it another training
 FIXED = ("trainer", "data", "prepare")  # groups whose settings are always the same ones
-PATHS = ("data.source", "data.target", "data.root", "data.store")
+PATHS = ("data.source", "data.target", "data.root", "data.store", "data.litdata.address", "data.litdata.prepared")
 AROUND_IT = (  # no batch depends on these; the data's content is checked by itself
     "trainer.max_", "callbacks.", "checkpoint.", "logger.", "name:", "optim.log_every:", "prepare.",
     "data.workers:", *(f"{key}:" for key in PATHS),
@@ -78,7 +78,7 @@ def settle(cfg: DictConfig, line: CommandLine | None = None) -> DictConfig:
         several = isinstance(value, ListConfig)
         names = list(value) if several else [value]
         if all(isinstance(name, str) for name in names):
-            paths = [name if name.startswith(BUNDLED) else literal(whole_path(name)) for name in names]
+            paths = [literal(whole_path(name)) if is_path(name) else name for name in names]
             OmegaConf.update(settled, key, paths if several else paths[0])
     return settled
 

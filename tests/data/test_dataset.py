@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from melgan_vc.data.dataset import EndlessBatches, RandomWindows, Segment, split_items
+from melgan_vc.data.dataset import EndlessBatches, RandomWindows
 from melgan_vc.data.manifest import Item
+from melgan_vc.data.splits import Segment, split_items
 
 
 def items(*frames: int) -> list[Item]:

@@ -20,9 +20,9 @@ from melgan_vc.audio.mel import MelTransform
 from melgan_vc.data import corpus, units
 from melgan_vc.data import prepare as preparing
 from melgan_vc.data.corpora import Folders
-from melgan_vc.data.dataset import split_items
 from melgan_vc.data.manifest import MANIFEST
 from melgan_vc.data.preparation import Preparation
+from melgan_vc.data.splits import split_items
 from melgan_vc.data.store import Arrays
 from melgan_vc.data.work import Work
 from melgan_vc.errors import UserError

@@ -1,0 +1,92 @@
+"""Files in a folder or in an S3-compatible bucket, by one kind of address."""
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from melgan_vc.errors import UserError
+
+S3 = "s3://"
+
+
+def is_remote(address: str) -> bool:
+    return address.startswith(S3)
+
+
+def joined(address: str, *names: str) -> str:
+    return "/".join([address.rstrip("/"), *names])
+
+
+def text(address: str) -> str | None:
+    """What a file holds; None if there is none.
+
+    Raises:
+        UserError: the server does not answer, or refuses.
+    """
+    if not is_remote(address):
+        path = Path(address)
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+    bucket, key = parted(address)
+    with explained(address) as (client, errors):
+        try:
+            return client.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+        except errors.ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return None
+            raise
+
+
+def put(folder: Path, address: str, last: str) -> None:
+    """Bring the files of a folder to an address, and leave nothing of the folder; ``last`` comes last of them."""
+    if not is_remote(address):
+        shutil.rmtree(address, ignore_errors=True)  # of an attempt that ended early
+        Path(address).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(folder, address)
+        return
+    bucket, start = parted(address)
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    with explained(address) as (client, _):
+        for name in tqdm(sorted(names, key=lambda name: name == last), desc="uploading", unit="file", delay=1):
+            client.upload_file(str(folder / name), bucket, f"{start}/{name}")
+    shutil.rmtree(folder)
+
+
+def parted(address: str) -> tuple[str, str]:
+    """Bucket and key of an address."""
+    bucket, _, key = address.removeprefix(S3).partition("/")
+    if not bucket or not key:
+        raise UserError(f"{address}: give s3://BUCKET/PATH")
+    return bucket, key.rstrip("/")
+
+
+def troubles() -> tuple[type[Exception], ...]:
+    """What litdata's reading of a server fails with."""
+    from botocore import exceptions
+    from obstore.exceptions import BaseError
+
+    return BaseError, exceptions.BotoCoreError, exceptions.ClientError, RuntimeError, OSError
+
+
+@contextmanager
+def explained(address: str) -> Iterator[tuple[Any, Any]]:
+    """A client of the server, and botocore's errors; they are told in one line."""
+    try:
+        import boto3
+        from botocore import exceptions
+        from botocore.config import Config
+    except ImportError as error:
+        raise UserError(f"{address}: needs litdata: pip install 'melgan_vc[litdata]'") from error
+    logging.getLogger("botocore").setLevel(logging.WARNING)  # else it tells where it found the keys
+    try:
+        yield boto3.client("s3", config=Config(connect_timeout=10, retries={"max_attempts": 3})), exceptions
+    except (exceptions.BotoCoreError, exceptions.ClientError, boto3.exceptions.Boto3Error) as error:
+        raise UserError(
+            f"{address}: {' '.join(str(error).split())}; check the address, the keys (AWS_ACCESS_KEY_ID, "
+            "AWS_SECRET_ACCESS_KEY) and, for a server of your own, AWS_ENDPOINT_URL"
+        ) from error

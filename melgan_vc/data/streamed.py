@@ -1,0 +1,222 @@
+"""A domain's mels as litdata shards: streamed from a folder or an S3-compatible bucket, for what no disk holds."""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from melgan_vc.data import remote
+from melgan_vc.data.corpora import Corpus, Recording, corpus_of
+from melgan_vc.data.manifest import MANIFEST, Item, write_lines
+from melgan_vc.data.prepare import LOCKS
+from melgan_vc.data.splits import Segment, Split, split_items
+from melgan_vc.data.store import MelStore
+from melgan_vc.errors import UserError
+from melgan_vc.files import alone
+from melgan_vc.spec import AudioSpec
+
+VERSION = 1
+PIECE = 2048  # frames of an item of the shards at most; a longer recording is several
+SHARD = "64MB"
+ROLES = ("train", "validation")
+INDEX = "index.json"
+
+
+@dataclass(frozen=True)
+class Streaming:
+    """How shards are kept and read.
+
+    Attributes:
+        address: folder or s3://BUCKET/PATH that the shards of all domains are in.
+        prepared: folder that the mels are prepared in before, and that keeps what comes from s3.
+        crops: windows for each item that is read.
+        pool: items that windows are drawn from.
+        cache_gb: of the disk for what comes from s3.
+    """
+
+    address: str = "prepared/litdata"
+    prepared: str = "prepared"
+    crops: int = 8
+    pool: int = 64
+    cache_gb: float = 50.0
+
+    def __post_init__(self) -> None:
+        for name in ("crops", "pool"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise UserError(f"data.litdata.{name} is {value!r}: give a whole number above 0")
+        if isinstance(self.cache_gb, bool) or not isinstance(self.cache_gb, int | float) or self.cache_gb <= 0:
+            raise UserError(f"data.litdata.cache_gb is {self.cache_gb!r}: give a number above 0")
+
+
+class Written(Corpus):
+    """A domain that was written as shards before, where its recordings need not be at hand.
+
+    Args:
+        address: of its folder.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.place = address.rstrip("/")
+        self.label = self.place.rpartition("/")[2]
+
+    def recordings(self) -> dict[str, Recording]:
+        raise UserError(f"{self.place}: holds shards, not recordings; this command needs the recordings")
+
+
+def domain_of(given: str | Sequence[str] | Corpus) -> Corpus:
+    """A domain as a config names it: a corpus, folders, or the address of its shards."""
+    if isinstance(given, str) and (remote.is_remote(given) or (Path(given).expanduser() / ROLES[0] / INDEX).is_file()):
+        return Written(given)
+    return corpus_of(given)
+
+
+@dataclass(frozen=True)
+class StreamedStore:
+    """A domain's mels in shards.
+
+    Attributes:
+        address: of its folder.
+        content: hash of recordings, settings and how they are divided.
+        audio: of the mels.
+        items: its recordings; ``offset`` is the number of a recording's first piece in the shards of its role.
+        roles: what each is used for.
+        streaming: how they are read.
+    """
+
+    address: str
+    content: str
+    audio: AudioSpec
+    items: tuple[Item, ...]
+    roles: tuple[str, ...]
+    streaming: Streaming
+
+    def split(self, window: int, share: float) -> Split:
+        """What the recordings were written for; a share that is asked for now comes too late."""
+        long = [(item, role) for item, role in zip(self.items, self.roles, strict=True) if item.frames >= window]
+        train, validation = (
+            tuple(Segment(item.path, 0, item.offset, item.frames) for item, role in long if role == wanted)
+            for wanted in ROLES
+        )
+        return Split(train, validation, tuple(item.path for item in self.items if item.frames < window), ())
+
+    def start(self, segment: Segment, frames: int) -> np.ndarray:
+        """The first frames (T, M) of a held-out recording."""
+        pieces = self.reader("validation")
+        held: list[np.ndarray] = []
+        number = segment.offset
+        while sum(map(len, held)) < min(frames, segment.frames):
+            held.append(pieces[number]["mel"])
+            number += 1
+        return np.concatenate(held)[:frames]
+
+    def reader(self, role: str, seed: int | None = None) -> Any:
+        """litdata's reader of the shards of a role; shuffled where a seed is given."""
+        kept: dict[str, Any] = {}
+        if remote.is_remote(self.address):
+            folder = Path(self.streaming.prepared) / ".streamed"
+            folder.mkdir(parents=True, exist_ok=True)
+            kept = {"cache_dir": str(folder), "max_cache_size": int(self.streaming.cache_gb * 1e9)}
+        shuffle = seed is not None
+        address = remote.joined(self.address, role)
+        return library().StreamingDataset(address, shuffle=shuffle, drop_last=shuffle, seed=(seed or 0) % 2**31, **kept)
+
+
+def write(store: MelStore, streaming: Streaming, share: float) -> StreamedStore:
+    """Write a prepared domain as shards, unless they are there already.
+
+    Args:
+        store: of the domain.
+        streaming: where.
+        share: of the recordings that are held out.
+
+    Raises:
+        UserError: the address cannot be written.
+    """
+    identity = json.dumps([VERSION, store.content, share])
+    content = hashlib.sha256(identity.encode()).hexdigest()
+    name = f"{store.folder.name.rpartition('-')[0]}-{content[:16]}"
+    address = remote.joined(streaming.address, name)
+    root = Path(streaming.prepared)
+    with alone(root / LOCKS / name):
+        if remote.text(remote.joined(address, MANIFEST)) is None:
+            folder = root / f".{name}.shards"
+            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                write_shards(store, folder, content, share)
+                remote.put(folder, address, last=MANIFEST)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+    return opened(address, streaming, store.audio)
+
+
+def write_shards(store: MelStore, folder: Path, content: str, share: float) -> None:
+    """The shards of both roles, and the manifest."""
+    split = split_items(store.items, 1, share)
+    items = {item.path: item for item in store.items}
+    lines: list[dict[str, Any]] = []
+    for role in ROLES:
+        (folder / role).mkdir(parents=True)
+        shards, number = library().Cache(str(folder / role), chunk_bytes=SHARD), 0
+        segments: Sequence[Segment] = getattr(split, role)
+        for segment in tqdm(segments, desc=f"writing shards, {role}", unit="recording", delay=1):
+            mel = store.arrays[segment.shard][segment.offset : segment.offset + segment.frames]
+            lines.append(asdict(items[segment.path]) | {"role": role, "offset": number, "frames": segment.frames})
+            for piece in np.array_split(mel, -(-len(mel) // PIECE)):
+                shards[number] = {"mel": np.ascontiguousarray(piece)}
+                number += 1
+        if number:
+            shards.done()
+            shards.merge()
+    head = {"version": VERSION, "content": content, "audio": asdict(store.audio)}
+    write_lines(folder / MANIFEST, [head, *lines])
+
+
+def opened(address: str, streaming: Streaming, audio: AudioSpec) -> StreamedStore:
+    """A domain that was written before.
+
+    Raises:
+        UserError: nothing is there, or not whole, or its mels are others than the training's.
+    """
+    content = remote.text(remote.joined(address, MANIFEST))
+    if content is None:
+        raise UserError(
+            f"{address}: holds no {MANIFEST}; write shards there with python -m melgan_vc.prepare data.store=litdata"
+        )
+    try:
+        head, *lines = (json.loads(line) for line in content.splitlines())
+        roles = tuple(line.pop("role") for line in lines)
+        items = tuple(Item(**line) for line in lines)
+        store = StreamedStore(address, head["content"], AudioSpec(**head["audio"]), items, roles, streaming)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{address}: its {MANIFEST} is damaged ({error}); remove it and write the shards again"
+        ) from error
+    if store.audio != audio:
+        raise UserError(f"{address}: holds mels of {store.audio}, the training wants {audio}; give the same audio")
+    return store
+
+
+def library() -> Any:
+    """litdata's streaming.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        from litdata import streaming
+        from litdata.streaming import downloader
+    except ImportError as error:
+        raise UserError("data.store=litdata needs litdata: pip install 'melgan_vc[litdata]'") from error
+    logging.getLogger("litdata").setLevel(logging.ERROR)  # else it advises caches of over 25 GB
+    if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        downloader._OBSTORE_CLIENT_OPTIONS["allow_http"] = "true"  # for servers in the house, that it refuses else
+    return streaming
