@@ -21,12 +21,14 @@ class Recording:
             for each by itself.
         split: that its corpus puts it in: "train", "validation" or "test"; None to let a hash decide.
         stream: of several in one file.
+        speaker: or genre, or whatever else windows may be drawn from in equal parts; None if nobody knows.
     """
 
     path: Path
     group: str | None = None
     split: str | None = None
     stream: int = 0
+    speaker: str | None = None
 
     def __post_init__(self) -> None:
         if self.split is not None and self.split not in SPLITS:
@@ -49,7 +51,7 @@ class Corpus:
 
 
 class Folders(Corpus):
-    """All recordings in some folders.
+    """All recordings in some folders; each folder, or of a single one each folder in it, is a speaker's.
 
     Args:
         names: of one folder or several.
@@ -63,16 +65,20 @@ class Folders(Corpus):
 
     def recordings(self) -> dict[str, Recording]:
         if len(self.folders) == 1:
-            return by_path(self.folders[0], find(self.folders[0]))
-        found = {}
-        for number, folder in enumerate(self.folders, start=1):
-            inside = by_path(folder, find(folder))
-            found.update({f"{number}-{folder.resolve().name}/{name}": one for name, one in inside.items()})
-        return found
+            paths = by_name(self.folders[0], find(self.folders[0]))
+        else:
+            paths = {}
+            for number, folder in enumerate(self.folders, start=1):
+                inside = by_name(folder, find(folder))
+                paths.update({f"{number}-{folder.resolve().name}/{name}": path for name, path in inside.items()})
+        return {
+            name: Recording(path, speaker=name.partition("/")[0] if "/" in name else None)
+            for name, path in paths.items()
+        }
 
 
 class Table(Corpus):
-    """The rows of a CSV file with the columns path and domain, and perhaps split and group.
+    """The rows of a CSV file with the columns path and domain, and perhaps split, group and speaker.
 
     Args:
         table: the file; paths in it that are not whole start from its folder.
@@ -94,21 +100,22 @@ class Table(Corpus):
         missing = {"path", "domain"} - set(rows[0] if rows else ())
         if missing:
             raise UserError(
-                f"{self.table}: has no column {', '.join(sorted(missing))}; give path, domain, split, group"
+                f"{self.table}: has no column {', '.join(sorted(missing))}; give path, domain, split, group, speaker"
             )
         found = {}
         for row in rows:
             if row["domain"] == self.domain:
                 path = self.table.parent / Path(row["path"]).expanduser()
-                found[row["path"]] = Recording(path, row.get("group") or None, row.get("split") or None)
+                group, split, speaker = (row.get(column) or None for column in ("group", "split", "speaker"))
+                found[row["path"]] = Recording(path, group, split, speaker=speaker)
         if not found:
             domains = ", ".join(sorted({str(row["domain"]) for row in rows}))
             raise UserError(f"{self.table}: has no row of domain {self.domain!r}; its domains are {domains}")
         return found
 
 
-def by_path(folder: Path, paths: Sequence[Path]) -> dict[str, Recording]:
-    return {path.relative_to(folder).as_posix(): Recording(path) for path in paths}
+def by_name(folder: Path, paths: Sequence[Path]) -> dict[str, Path]:
+    return {path.relative_to(folder).as_posix(): path for path in paths}
 
 
 def corpus_of(given: "str | Sequence[str] | Corpus") -> Corpus:

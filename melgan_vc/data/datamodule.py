@@ -16,6 +16,7 @@ from melgan_vc.data import streamed
 from melgan_vc.data.corpora import Corpus
 from melgan_vc.data.corpus import LITDATA
 from melgan_vc.data.dataset import Batch, EndlessBatches, RandomWindows, WindowPairs
+from melgan_vc.data.loud import loud_stretches
 from melgan_vc.data.pool import PooledWindows, StreamedPairs
 from melgan_vc.data.preparation import Preparation
 from melgan_vc.data.prepare import prepare
@@ -44,6 +45,9 @@ class ChunkDataModule(L.LightningDataModule):
         preparation: what is done to recordings before their mels are made.
         work: how that is done.
         litdata: how the shards are kept and read.
+        balanced: draw windows from each speaker equally often.
+        max_silence: share of a window that may be silent, 40 dB under its recording's loudest; below 1 all mels are
+            read at the start.
         part, parts: this process is the part-th of so many.
 
     Attributes:
@@ -65,6 +69,8 @@ class ChunkDataModule(L.LightningDataModule):
         preparation: Preparation = Preparation(),  # noqa: B008 (frozen)
         work: Work = Work(),  # noqa: B008 (frozen)
         litdata: Streaming = Streaming(),  # noqa: B008 (frozen)
+        balanced: bool = False,
+        max_silence: float = 1.0,
         part: int = 0,
         parts: int = 1,
     ) -> None:
@@ -87,7 +93,14 @@ class ChunkDataModule(L.LightningDataModule):
         if not isinstance(workers, int) or isinstance(workers, bool) or workers < 0:
             raise UserError(f"data.workers is {workers!r}: give a whole number of loader processes, 0 for none")
         self.corpora = {"source": domain_of(source), "target": domain_of(target)}
+        if isinstance(max_silence, bool) or not isinstance(max_silence, int | float) or not 0 <= max_silence <= 1:
+            raise UserError(f"data.max_silence is {max_silence!r}: give a share from 0 to 1; 1 takes any window")
+        if not isinstance(balanced, bool):
+            raise UserError(f"data.balanced is {balanced!r}: give true or false")
+        self.balanced, self.max_silence = balanced, max_silence
         self.streamed = store == LITDATA
+        if self.streamed and (balanced or max_silence < 1):
+            raise UserError("data.balanced and data.max_silence need a store that is not streamed: leave out litdata")
         for domain, corpus in self.corpora.items():
             if isinstance(corpus, Written) and not self.streamed:
                 raise UserError(f"data.{domain} is {corpus.place}, which holds shards: say data.store=litdata")
@@ -211,7 +224,12 @@ class ChunkDataModule(L.LightningDataModule):
         if isinstance(opened, StreamedStore):
             pieces = opened.reader("train", self.seed + stream)
             return PooledWindows(pieces, self.chunk.window, self.litdata, self.seed, stream)
-        return RandomWindows(opened.arrays, self.splits[domain].train, self.chunk.window, self.seed, stream)
+        segments = self.splits[domain].train
+        if self.max_silence < 1:
+            segments = loud_stretches(opened.arrays, segments, self.chunk.window, self.max_silence, self.audio)
+        if not segments:
+            raise UserError(f"data.max_silence is {self.max_silence}: no window of the {domain} is so loud; give more")
+        return RandomWindows(opened.arrays, segments, self.chunk.window, self.seed, stream, self.balanced)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """On the training's device: half as much goes there, and there it is done faster."""

@@ -31,7 +31,7 @@ def mix(numbers: np.ndarray) -> np.ndarray:
 
 
 class RandomWindows:
-    """Windows of one domain, drawn evenly from all places where one fits.
+    """Windows of one domain, drawn evenly from all places where one fits, so a recording by its length.
 
     Args:
         arrays: (T, M) float16, by their numbers.
@@ -39,17 +39,28 @@ class RandomWindows:
         window: frames (S·W).
         seed: any whole number.
         stream: tells the domains apart.
+        balanced: draw from each speaker equally often, and evenly from a speaker's places.
     """
 
     def __init__(
-        self, arrays: Arrays | Sequence[np.ndarray], segments: Sequence[Segment], window: int, seed: int, stream: int
+        self,
+        arrays: Arrays | Sequence[np.ndarray],
+        segments: Sequence[Segment],
+        window: int,
+        seed: int,
+        stream: int,
+        balanced: bool = False,
     ) -> None:
+        speakers = [(segment.speaker or "") if balanced else "" for segment in segments]
+        segments = [segment for _, segment in sorted(zip(speakers, segments, strict=True), key=lambda pair: pair[0])]
         self.arrays = arrays
         self.window = window
         self.key = mix(mix(np.array([seed % 2**64], np.uint64)) + np.uint64(stream))[0]
         self.shards = np.array([segment.shard for segment in segments])
         self.offsets = np.array([segment.offset for segment in segments])
         self.ends = np.cumsum([segment.frames - window + 1 for segment in segments])
+        counts = [speakers.count(speaker) for speaker in sorted(set(speakers))]
+        self.parts = np.array([0, *self.ends[np.cumsum(counts) - 1]])  # from one to the next are a speaker's places
         self.block = -1  # of sample numbers whose places are drawn
         self.drawn: list[tuple[int, int]] = []
 
@@ -57,7 +68,9 @@ class RandomWindows:
         """Arrays and first frames of the windows of these sample numbers."""
         with np.errstate(over="ignore"):
             draws = mix(mix(numbers) + self.key)
-        places = (draws % np.uint64(self.ends[-1])).astype(np.int64)
+        part = (mix(draws) % np.uint64(len(self.parts) - 1)).astype(np.int64)
+        sizes = np.diff(self.parts)[part].astype(np.uint64)
+        places = self.parts[part] + (draws % sizes).astype(np.int64)
         segment = np.searchsorted(self.ends, places, side="right")
         before = np.where(segment > 0, self.ends[segment - 1], 0)
         return self.shards[segment], self.offsets[segment] + places - before

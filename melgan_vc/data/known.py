@@ -1,6 +1,7 @@
 """Public corpora as their makers lay them out; none is downloaded."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from melgan_vc.data.corpora import Corpus, Recording
@@ -42,7 +43,7 @@ class Known(Corpus):
                 raise UserError(
                     f"{self.root}: {self.title} has no {self.kind} {part!r} there; it has {', '.join(known)}"
                 )
-            found |= of_part
+            found |= {name: replace(one, speaker=part) for name, one in of_part.items()}
         return found
 
     def of_part(self, part: str) -> Iterator[tuple[str, Recording]]:

@@ -33,6 +33,7 @@ class Item:
         peak: largest sample, full scale at 1.
         level: root mean square in dB under full scale.
         gain: that its loudness was changed by.
+        speaker: or genre, that windows may be drawn from in equal parts.
     """
 
     path: str
@@ -49,6 +50,7 @@ class Item:
     peak: float
     level: float
     gain: float
+    speaker: str | None = None
 
 
 def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:

@@ -70,7 +70,7 @@ def prepare(
     left_out = dict(failures)
     for name in sorted(hashes):
         one, sha256 = recordings[name], hashes[name]
-        task = Task(name, str(one.path), sha256, one.path.stat().st_size, one.stream, one.group, one.split)
+        task = Task(name, str(one.path), sha256, one.path.stat().st_size, one.stream, one.group, one.split, one.speaker)
         first = tasks.setdefault((sha256, one.stream), task)
         if first is not task:
             left_out[name] = f"{one.path}: {DOUBLE} {first.name}"
@@ -79,7 +79,7 @@ def prepare(
         VERSION,
         audio.signature,
         preparation.signature,
-        [(task.name, *key, task.group, task.split) for key, task in tasks.items()],
+        [(task.name, *key, task.group, task.split, task.speaker) for key, task in tasks.items()],
     ]
     content = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
     home = root / f"{corpus.label.replace('/', '_')[:LABEL]}-{content[:16]}"
@@ -181,7 +181,8 @@ def take_over(
         if array not in numbers:
             numbers[array] = first + len(numbers)
             link(array, folder / mels_name(numbers[array]))
-        lines.append(line | {"path": task.name, "group": task.group, "split": task.split, "shard": numbers[array]})
+        about = {"path": task.name, "group": task.group, "split": task.split, "speaker": task.speaker}
+        lines.append(line | about | {"shard": numbers[array]})
     return lines
 
 

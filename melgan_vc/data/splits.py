@@ -18,6 +18,7 @@ class Segment:
     shard: int
     offset: int
     frames: int
+    speaker: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def split_items(items: Sequence[Item], window: int, share: float) -> Split:
 
 def segment(item: Item) -> Segment:
     """All of a recording."""
-    return Segment(item.path, item.shard, item.offset, item.frames)
+    return Segment(item.path, item.shard, item.offset, item.frames, item.speaker)
 
 
 def by_hash(items: Sequence[Item], share: float, least: int = 0, kept: int = 0) -> tuple[list[Segment], list[Segment]]:

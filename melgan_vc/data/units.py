@@ -29,7 +29,7 @@ class Task:
         name: in the store.
         path, stream: where it is.
         sha256, size: of its file.
-        group, split: see :class:`melgan_vc.data.manifest.Item`.
+        group, split, speaker: see :class:`melgan_vc.data.manifest.Item`.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Task:
     stream: int = 0
     group: str | None = None
     split: str | None = None
+    speaker: str | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,7 @@ def entry(task: Task, shard: int, offset: int, frames: int, recording: Recording
             peak=round(level.peak, 6),
             level=round(level.decibel, 3),
             gain=round(recording.gain, 6),
+            speaker=task.speaker,
         )
     )
 

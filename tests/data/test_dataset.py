@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from melgan_vc.data.dataset import EndlessBatches, RandomWindows
+from melgan_vc.data.loud import loud_stretches
 from melgan_vc.data.manifest import Item
 from melgan_vc.data.splits import Segment, split_items
+from tests.conftest import TINY_AUDIO
 
 
 def items(*frames: int) -> list[Item]:
@@ -112,3 +114,32 @@ def test_the_split_of_a_corpus_counts():
     assert len(unsaid.train) + len(unsaid.validation) == 21
     assert "0.wav" in {segment.path for segment in unsaid.train}
     assert unsaid.validation
+
+
+def test_balanced_windows_come_from_each_speaker_equally_often() -> None:
+    """One speaker has ten times as much as the other; of that one the longer recording is drawn more often."""
+    lengths = {"a": [1000, 9000], "b": [500, 500]}
+    arrays, segments = [], []
+    for speaker, frames in lengths.items():
+        for count in frames:
+            arrays.append(np.full((count, 2), len(arrays), np.float16))
+            segments.append(Segment(f"{len(segments)}", len(segments), 0, count, speaker))
+    shares = []
+    for balanced in (False, True):
+        windows = RandomWindows(arrays, [segments[2], segments[0], segments[3], segments[1]], 20, 1, 0, balanced)
+        drawn = windows.take(range(4000))[:, 0, 0].numpy()
+        shares.append([np.mean(drawn == number) for number in range(4)])
+    assert shares[0] == pytest.approx([0.091, 0.82, 0.045, 0.045], abs=0.02)
+    assert shares[1] == pytest.approx([0.05, 0.45, 0.25, 0.25], abs=0.02)
+
+
+def test_windows_of_silence_are_left_out() -> None:
+    mel = np.full((200, 4), -1, np.float16)
+    mel[50:80] = 0.5
+    mel[120:160] = 0.4
+    whole = Segment("a", 0, 10, 190)
+    loud = loud_stretches([mel], [whole], 20, 0.25, TINY_AUDIO)
+    # of 20 frames 15 must be sound: a window starts up to 5 frames before it, and ends up to 5 after
+    assert [(one.offset, one.offset + one.frames) for one in loud] == [(45, 85), (115, 165)]
+    assert loud_stretches([mel], [whole], 20, 1.0, TINY_AUDIO) == (whole,)
+    assert loud_stretches([mel], [Segment("b", 0, 0, 45)], 20, 0.25, TINY_AUDIO) == (Segment("b", 0, 0, 45),)

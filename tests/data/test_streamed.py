@@ -164,9 +164,8 @@ def test_training_from_a_server_is_killed_and_goes_on_where_it_was(
         monkeypatch.setenv(key, value)
     common = [
         "data.validation_share=0.3", "data.litdata.address=s3://voices/corpus",
-        f"data.litdata.prepared={tmp_path / 'p'}", "data.litdata.pool=2", "data.litdata.crops=2", "trainer.max_batches=24",
-        "checkpoint.every_batches=4",
-        "logger=csv", "optim.log_every=1",
+        f"data.litdata.prepared={tmp_path / 'p'}", "data.litdata.pool=2", "data.litdata.crops=2",
+        "trainer.max_batches=24", "checkpoint.every_batches=4", "logger=csv", "optim.log_every=1",
     ]  # fmt: skip
     command = [
         one for one in tiny_training(two_domains, tmp_path, *common, "data.store=litdata") if "prepared'" not in one
