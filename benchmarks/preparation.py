@@ -4,7 +4,7 @@
 
 Makes HOURS of speech (the bundled voices, cut and turned up or down at random) as 22.05 kHz files of 1 s to 3 h and
 prepares them; kills another preparation of them half way and lets it go on; then prepares those of up to 5 minutes, in
-turn, by ``melgan_vc.prepare`` and by librosa in as many processes.
+turn, by ``melgan_vc.prepare``, its start included, and by librosa in as many processes of one thread each.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ def make(folder: Path, hours: float) -> None:
 
 
 def command(source: Path, store: Path, workers: int) -> list[str]:
-    paths = [f"data.source='{source}'", "data.target=bundled:voices/target", f"data.store='{store}'"]
+    paths = [f"data.source='{source}'", "data.target=bundled:voices/heldout/target", f"data.store='{store}'"]
     return [sys.executable, "-m", "melgan_vc.prepare", *paths, f"prepare.workers={workers}"]
 
 
@@ -119,7 +119,8 @@ def main() -> None:
         for path in short:
             shutil.move(path, home / "short")
         seconds = sum(soundfile.info(path).duration for path in (home / "short").iterdir())
-        for number in range(2):
+        os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")}
+        for number in range(4):
             start = time.monotonic()
             started(command(home / "short", home / f"short store {number}", workers)).wait()
             ours = time.monotonic() - start

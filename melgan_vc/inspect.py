@@ -17,7 +17,11 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.evaluation.advice import advice
     from melgan_vc.evaluation.inspection import Listening, doubles, inspect
     from melgan_vc.training.build import build_data
+    from melgan_vc.training.callbacks.checks import check_number, check_whole
 
+    check_number("hours", cfg.hours, above=0)
+    check_whole("windows", cfg.windows)
+    check_whole("seed", cfg.seed, lowest=0)
     data = build_data(cfg, instantiate(cfg.audio), instantiate(cfg.chunk))
     data.setup()
     front_end = MelTransform(data.audio).plain()

@@ -103,9 +103,7 @@ def test_the_page_stands_alone_and_holds_pictures_and_players(inspected: tuple[P
 
 
 def test_every_recording_has_a_line(inspected: tuple[Path, str]) -> None:
-    lines = {
-        (line["domain"], line["path"]): line for line in csv.DictReader((inspected[0] / "recordings.csv").open())
-    }
+    lines = {(line["domain"], line["path"]): line for line in csv.DictReader((inspected[0] / "recordings.csv").open())}
     assert len(lines) == 11 + 5
     assert float(lines["source", "clipped.wav"]["clipped"]) > 0.01
     assert float(lines["source", "telephone <script>.wav"]["bandwidth"]) < 4100
