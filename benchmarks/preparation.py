@@ -3,8 +3,9 @@
     python benchmarks/preparation.py [HOURS [WORKERS]]
 
 Makes HOURS of speech (the bundled voices, cut and turned up or down at random) as 22.05 kHz files of 1 s to 3 h and
-prepares them; kills another preparation of them half way and lets it go on; then prepares those of up to 5 minutes, in
-turn, by ``melgan_vc.prepare``, its start included, and by librosa in as many processes of one thread each.
+prepares them; kills another preparation of them half way and lets it go on; then prepares them, in turn, by
+``melgan_vc.prepare``, its start included, and by librosa in as many processes, of one thread each or with threads as they
+come.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ from melgan_vc.audio.io import read_mono
 from melgan_vc.data import corpus
 
 RATE = 22050
-SHORT = 300  # seconds: what librosa's loop holds in memory
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -114,22 +115,22 @@ def main() -> None:
         same = tree(home / "store") == tree(home / "again")
         print(f"killed after {spent / 2:.0f} s, done {time.monotonic() - begun:.0f} s later; the same bytes: {same}")
         shutil.rmtree(home / "again")
-        (home / "short").mkdir()
-        short = [path for path in files if soundfile.info(path).duration <= SHORT]
-        for path in short:
-            shutil.move(path, home / "short")
-        seconds = sum(soundfile.info(path).duration for path in (home / "short").iterdir())
-        os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")}
         for number in range(4):
+            for name in THREADS:
+                os.environ.pop(name, None)
+            os.environ |= dict.fromkeys(THREADS if number % 2 else (), "1")
             start = time.monotonic()
-            started(command(home / "short", home / f"short store {number}", workers)).wait()
+            started(command(home / "all", home / f"store {number}", workers)).wait()
             ours = time.monotonic() - start
             start = time.monotonic()
             with get_context("spawn").Pool(workers) as pool:
-                pool.map(librosa_loop, sorted((home / "short").glob("*.wav")), chunksize=1)
+                pool.map(librosa_loop, sorted(files, key=lambda path: -path.stat().st_size), chunksize=1)
             theirs = time.monotonic() - start
-            print(f"{seconds / 3600:.2f} h in files of up to {SHORT} s: {ours:.1f} s against librosa's {theirs:.1f} s, "
-                  f"{theirs / ours:.2f} times as fast")  # fmt: skip
+            threads = "one thread each" if number % 2 else "threads as they come"
+            print(f"{ours:.1f} s against librosa's {theirs:.1f} s with {threads}: {theirs / ours:.2f} times as fast")
+            shutil.rmtree(home / f"store {number}")
+            for path in (home / "all").glob("*.npy"):
+                path.unlink()
 
 
 if __name__ == "__main__":

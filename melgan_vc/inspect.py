@@ -10,7 +10,7 @@ from melgan_vc.cli import command
 
 @command("inspect")
 def main(cfg: DictConfig) -> None:
-    from melgan_vc.audio.mel import MelTransform  # here, for the processes that this starts load this file too
+    from melgan_vc.audio.stream import front_end  # here, for the processes that this starts load this file too
     from melgan_vc.data.store import MelStore
     from melgan_vc.errors import UserError
     from melgan_vc.evaluation import data_report
@@ -24,13 +24,12 @@ def main(cfg: DictConfig) -> None:
     check_whole("seed", cfg.seed, lowest=0)
     data = build_data(cfg, instantiate(cfg.audio), instantiate(cfg.chunk))
     data.setup()
-    front_end = MelTransform(data.audio).plain()
     found = []
     for name, corpus in data.corpora.items():
         store = data.stores[name]
         if not isinstance(store, MelStore):
             raise UserError("data.store=litdata: give a folder, for this looks at recordings, not at shards of them")
-        listening = Listening(store, corpus.recordings(), front_end, data.preparation)
+        listening = Listening(store, corpus.recordings(), front_end(data.audio), data.preparation)
         split, window = data.splits[name], data.chunk.window
         found.append(inspect(name, corpus, split, listening, window, cfg.windows, cfg.hours, cfg.seed))
     source, target = found

@@ -11,7 +11,11 @@ from melgan_vc.cli import command
 
 @command("prepare")
 def main(cfg: DictConfig) -> None:
-    from melgan_vc.data.corpora import corpus_of  # here, for the processes that this starts load this file too
+    from melgan_vc.data import workers  # here, for the processes that this starts load this file too
+
+    if cfg.prepare.workers != 0:
+        workers.begin()  # while torch is loaded
+    from melgan_vc.data.corpora import corpus_of
     from melgan_vc.data.corpus import LITDATA
     from melgan_vc.data.prepare import NAMED, on_a_line, prepare
     from melgan_vc.data.streamed import Streaming, write

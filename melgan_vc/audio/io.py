@@ -19,7 +19,7 @@ BLOCK = 65536  # samples written at a time: libsndfile's Vorbis encoder overflow
 VORBIS_HIGHEST = 192000  # Hz; beyond, the same encoder crashes
 LOUDEST = 0.999  # of a sample that integer PCM can hold
 MONO: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # (N, C) to (N,)
-    "mean": lambda block: block.mean(axis=1),
+    "mean": lambda block: block.mean(axis=1) if block.shape[1] > 1 else block[:, 0],
     "left": lambda block: np.ascontiguousarray(block[:, 0]),
     "right": lambda block: np.ascontiguousarray(block[:, min(1, block.shape[1] - 1)]),
 }

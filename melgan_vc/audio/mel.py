@@ -3,11 +3,10 @@
 import warnings
 
 import torch
-from scipy.sparse import csr_matrix
 from torch import Tensor, nn
 from torchaudio.transforms import MelScale, Spectrogram
 
-from melgan_vc.audio.stream import SMALLEST_POWER, FrontEnd
+from melgan_vc.audio.stream import SMALLEST_POWER
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
 
@@ -59,12 +58,6 @@ class MelTransform(nn.Module):
         """Normalised mel (..., M, T) back to power."""
         above_floor = (mel.clamp(-1, 1) + 1) / 2 * self.spec.range_db
         return 10 ** ((above_floor - self.spec.range_db + self.spec.reference_db) / 10)
-
-    def plain(self) -> FrontEnd:
-        """The same without torch, for :class:`MelStream`."""
-        window = self.spectrogram.window
-        normalised = window / window.square().sum().sqrt()
-        return FrontEnd(self.spec, normalised.numpy(), csr_matrix(self.mel_scale.fb.T.numpy()))
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Normalised mel (..., M, T) of a waveform (..., N)."""

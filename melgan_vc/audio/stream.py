@@ -1,7 +1,7 @@
 """Waveform to normalised mel-spectrogram block by block, for recordings of any length.
 
-Without torch: a process that prepares recordings takes a tenth of the memory then, and SciPy's FFT and sparse filters
-take a third of the time.
+Without torch: a process that prepares recordings takes a tenth of the memory then, and starts a second earlier; SciPy's FFT
+and sparse filters take a third of the time.
 """
 
 import math
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import rfft
+from scipy.signal import get_window
 from scipy.sparse import csr_matrix
 
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
 
 SMALLEST_POWER = 1e-10
-AT_ONCE = 256  # frames whose samples and spectrum fit a processor's cache
+AT_ONCE = 96  # frames whose samples and spectrum fit a processor's cache
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,27 @@ class FrontEnd:
     filters: csr_matrix
 
 
+def front_end(spec: AudioSpec) -> FrontEnd:
+    """What ``MelTransform`` of the same spec holds, to float32's precision: its filters are torchaudio's HTK ones."""
+    window = get_window("hann", spec.n_fft)
+    top = spec.max_frequency if spec.max_frequency is not None else spec.sample_rate / 2
+    lowest, highest = (2595 * math.log10(1 + frequency / 700) for frequency in (spec.min_frequency, top))
+    edges = 700 * (10 ** (np.linspace(lowest, highest, spec.n_mels + 2) / 2595) - 1)
+    bins = np.linspace(0, spec.sample_rate // 2, spec.n_fft // 2 + 1)
+    rising, falling = bins - edges[:-2, None], edges[2:, None] - bins
+    widths = np.diff(edges)[:, None]
+    filters = np.maximum(0, np.minimum(rising / widths[:-1], falling / widths[1:]))
+    normalised = window / np.sqrt(np.square(window).sum())
+    return FrontEnd(spec, normalised.astype(np.float32), csr_matrix(filters.astype(np.float32)))
+
+
 class MelStream:
     """Mel frames of a waveform that comes block by block, in float16: what ``MelTransform`` gives of it as a whole.
 
     What lies more than ``top_db`` under the loudest bin is known at the end only: raise all frames to ``floor`` then.
 
     Args:
-        front_end: as ``MelTransform.plain`` gives it.
+        front_end: that frames are made with.
 
     Attributes:
         frames: so far (T).

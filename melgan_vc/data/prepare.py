@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from melgan_vc.audio.activity import speech
-from melgan_vc.audio.mel import MelTransform
+from melgan_vc.audio.stream import front_end
 from melgan_vc.data import workers
 from melgan_vc.data.corpora import Corpus
 from melgan_vc.data.digests import digests
@@ -74,7 +74,7 @@ def prepare(
         first = tasks.setdefault((sha256, one.stream), task)
         if first is not task:
             left_out[name] = f"{one.path}: {DOUBLE} {first.name}"
-    settings = Settings(MelTransform(audio).plain(), preparation)
+    settings = Settings(front_end(audio), preparation)
     identity = [
         VERSION,
         audio.signature,

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from melgan_vc.audio.mel import MelTransform
-from melgan_vc.audio.stream import MelStream
+from melgan_vc.audio.stream import MelStream, front_end
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
 from tests.conftest import GOLDEN, TINY_AUDIO
@@ -16,6 +16,21 @@ def test_equals_the_notebooks_front_end():
     mel = MelTransform(NOTEBOOK)(torch.from_numpy(golden["waveform"]))
     assert mel.shape == golden["spectrogram"].shape
     assert np.abs(mel.numpy() - golden["spectrogram"]).max() < 1e-5
+
+
+def test_a_stream_equals_the_notebooks_front_end_too():
+    golden = np.load(GOLDEN / "frontend.npz")
+    stream = MelStream(front_end(NOTEBOOK))
+    frames = np.concatenate([stream.push(golden["waveform"]), stream.finish()])
+    assert np.abs(np.maximum(frames, stream.floor).T - golden["spectrogram"]).max() < 5e-4  # float16's precision
+
+
+@pytest.mark.parametrize("spec", [NOTEBOOK, TINY_AUDIO, AudioSpec(22050, 256, 1536, 128, 40.0, 10000.0)])
+def test_filters_and_window_are_torchaudios(spec):
+    ours, theirs = front_end(spec), MelTransform(spec)
+    assert np.abs(ours.filters.toarray() - theirs.mel_scale.fb.T.numpy()).max() < 5e-5
+    window = theirs.spectrogram.window
+    assert np.abs(ours.window - (window / window.square().sum().sqrt()).numpy()).max() < 1e-7
 
 
 def test_denormalise_undoes_normalise():
@@ -63,7 +78,7 @@ def test_a_stream_gives_the_frames_of_the_whole(samples, spec):
     transform = MelTransform(spec)
     whole = transform(torch.from_numpy(waveform)).T.numpy()
     for size in (samples, 700, 64):
-        stream = MelStream(transform.plain())
+        stream = MelStream(front_end(spec))
         pieces = [stream.push(waveform[start : start + size]) for start in range(0, samples, size)]
         found = np.maximum(np.concatenate([*pieces, stream.finish()]), stream.floor)
         assert found.shape == whole.shape

@@ -11,6 +11,7 @@ from melgan_vc.audio import activity
 from melgan_vc.audio.io import read_mono
 from melgan_vc.audio.loudness import loudness
 from melgan_vc.audio.mel import MelTransform
+from melgan_vc.audio.stream import front_end
 from melgan_vc.data.preparation import Preparation, RecordingMel
 from melgan_vc.errors import UserError
 from tests.conftest import TINY_AUDIO, hum
@@ -20,7 +21,7 @@ RATE = TINY_AUDIO.sample_rate
 
 def mel(path, **settings):
     """The mel (T, M) of a recording and what was found."""
-    recording = RecordingMel(path, MelTransform(TINY_AUDIO).plain(), Preparation(**settings))
+    recording = RecordingMel(path, front_end(TINY_AUDIO), Preparation(**settings))
     frames = np.concatenate(list(recording.blocks()))
     return np.maximum(frames, recording.floor), recording
 
