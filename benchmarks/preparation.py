@@ -4,8 +4,8 @@
 
 Makes HOURS of speech (the bundled voices, cut and turned up or down at random) as 22.05 kHz files of 1 s to 3 h and
 prepares them; kills another preparation of them half way and lets it go on; then prepares them, in turn, by
-``melgan_vc.prepare``, its start included, and by librosa in as many processes, of one thread each or with threads as they
-come.
+``melgan_vc.prepare``, its start included, and by librosa in as many processes, of one thread each or with threads as
+they come.
 """
 
 import hashlib

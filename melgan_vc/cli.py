@@ -131,6 +131,8 @@ def composition_error(text: str) -> str:
         return f"this {plugin[1]} is not installed: pip install 'melgan_vc[{extra}]'"
     if unknown := re.search(r"Could not override '([^']*)'", text):
         return f"unknown setting {unknown[1]!r}; --help shows what can be set"
+    if missing := re.search(r"Missing mandatory value: (\S+)", text):
+        return f"{missing[1]} not given; add {missing[1]}=..."
     if "missing EQUAL" in text:
         return f"{' '.join(text.split('See ')[0].split())}; write KEY=VALUE, as --help shows"
     lines = [line.strip() for line in text.splitlines()]

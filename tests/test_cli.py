@@ -56,6 +56,11 @@ def test_an_unknown_choice_lists_the_known_ones():
     assert line == f"{found}; choose one of a, b for 'experiment'"
 
 
+def test_a_setting_that_another_needs_is_named():
+    text = "MissingMandatoryValue while resolving interpolation: Missing mandatory value: data.root\n    full_key: x"
+    assert composition_error(text) == "data.root not given; add data.root=..."
+
+
 def test_an_unknown_setting_is_named():
     assert composition_error("Could not override 'foo'.\nTo append use +foo=1") == (
         "unknown setting 'foo'; --help shows what can be set"

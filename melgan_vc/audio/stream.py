@@ -1,7 +1,7 @@
 """Waveform to normalised mel-spectrogram block by block, for recordings of any length.
 
-Without torch: a process that prepares recordings takes a tenth of the memory then, and starts a second earlier; SciPy's FFT
-and sparse filters take a third of the time.
+Without torch: a process that prepares recordings takes a tenth of the memory then, and starts a second earlier; SciPy's
+FFT and sparse filters take a third of the time.
 """
 
 import math

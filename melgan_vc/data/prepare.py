@@ -83,8 +83,13 @@ def prepare(
     ]
     content = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
     home = root / f"{corpus.label.replace('/', '_')[:LABEL]}-{content[:16]}"
-    if not (home / MANIFEST).is_file() and not make(home, list(tasks.values()), content, settings, work):
-        return None
+    try:
+        if not (home / MANIFEST).is_file() and not make(home, list(tasks.values()), content, settings, work):
+            return None
+    except OSError as error:
+        raise UserError(
+            f"{root}: {error.strerror or error}; make room or choose another place, what is done is kept"
+        ) from error
     stored = load(home)
     made = replace(stored, left_out={**left_out, **stored.left_out})
     report(made, len(files), work.max_failed)

@@ -24,7 +24,7 @@ class Work:
 
     workers: int | str = "auto"
     memory_gb: float = 1.5
-    max_failed: float = 0.2
+    max_failed: float = 0.5
     shard: str | None = None
     progress: bool = True
 

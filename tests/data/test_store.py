@@ -1,5 +1,6 @@
 """Recordings become a store once, whatever is among them, whoever does it, and however often it is killed."""
 
+import errno
 import json
 import os
 import shutil
@@ -168,8 +169,19 @@ def test_too_many_failures_are_an_error_and_what_is_done_stays(folder, tmp_path)
         (folder / f"words {number}.wav").write_text(f"words {number}")
     root = tmp_path / "prepared"
     with pytest.raises(UserError, match=r"2 of 6 recordings cannot be used.*prepare.max_failed.*words 0\.wav"):
-        prepare(folder, root)
+        prepare(folder, root, work=Work(workers=0, max_failed=0.3, progress=False))
     assert len(prepare(folder, root, work=Work(workers=0, max_failed=0.4, progress=False)).items) == 4
+
+
+def test_a_full_disk_is_told_and_what_is_done_stays(folder, tmp_path, monkeypatch):
+    def full(*given):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(units, "write_lines", full)
+    with pytest.raises(UserError, match=rf"{tmp_path / 'prepared'}: No space left on device; make room"):
+        prepare(folder, tmp_path / "prepared")
+    monkeypatch.undo()
+    assert len(prepare(folder, tmp_path / "prepared").items) == 4
 
 
 @pytest.fixture
