@@ -17,7 +17,8 @@ def main(cfg: DictConfig) -> None:
         workers.begin()  # while torch is loaded
     from melgan_vc.data.corpora import corpus_of
     from melgan_vc.data.corpus import LITDATA
-    from melgan_vc.data.prepare import NAMED, on_a_line, prepare
+    from melgan_vc.data.left_out import NAMED, on_a_line
+    from melgan_vc.data.prepare import prepare
     from melgan_vc.data.streamed import Streaming, write
     from melgan_vc.data.work import of_settings
 

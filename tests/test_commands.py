@@ -184,9 +184,8 @@ def test_bad_training_data_ends_in_one_line(kind, words, two_domains, tmp_path):
     folder = tmp_path / "naïve folder"
     if kind != "missing":
         broken_folder(folder, kind)
-    done = run_command(
-        "train", *TINY, f"data.source={folder}", f"data.target={two_domains[1]}", "run_dir=run", cwd=tmp_path
-    )
+    data = [f"data.source={folder}", f"data.target={two_domains[1]}", "prepare.max_failed=0.3"]
+    done = run_command("train", *TINY, *data, "run_dir=run", "trainer.max_batches=2", cwd=tmp_path)
     assert_one_line(done, "naïve folder", *words)
     assert not (tmp_path / "run").exists()
     assert not list(tmp_path.rglob("*.part"))

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from melgan_vc.data import streamed
+from melgan_vc.data.checks import check_choices, whole_batch
 from melgan_vc.data.corpora import Corpus
 from melgan_vc.data.corpus import LITDATA
 from melgan_vc.data.dataset import Batch, EndlessBatches, RandomWindows, WindowPairs
@@ -75,42 +76,16 @@ class ChunkDataModule(L.LightningDataModule):
         parts: int = 1,
     ) -> None:
         super().__init__()
-        name, size = "batch_size", batch_size
-        if device_batch_size is not None:
-            name, size = "device_batch_size", device_batch_size
-        if not isinstance(size, int) or size < 2:
-            raise UserError(f"data.{name} is {size!r}: give a whole number from 2, for batch norm needs several items")
-        if device_batch_size is not None:
-            batch_size = size * parts
-        if batch_size % parts or batch_size < 2 * parts:
-            raise UserError(
-                f"data.batch_size is {batch_size}, for {parts} processes: give a multiple of {parts}, from {2 * parts}"
-            )
-        if not isinstance(validation_share, int | float) or not 0 <= validation_share < 1:
-            raise UserError(
-                f"data.validation_share is {validation_share!r}: give a share from 0 up to, not including, 1"
-            )
-        if not isinstance(workers, int) or isinstance(workers, bool) or workers < 0:
-            raise UserError(f"data.workers is {workers!r}: give a whole number of loader processes, 0 for none")
+        self.batch_size = whole_batch(batch_size, device_batch_size, parts)
+        check_choices(validation_share, workers, balanced, max_silence, store == LITDATA)
         self.corpora = {"source": domain_of(source), "target": domain_of(target)}
-        if isinstance(max_silence, bool) or not isinstance(max_silence, int | float) or not 0 <= max_silence <= 1:
-            raise UserError(f"data.max_silence is {max_silence!r}: give a share from 0 to 1; 1 takes any window")
-        if not isinstance(balanced, bool):
-            raise UserError(f"data.balanced is {balanced!r}: give true or false")
         self.balanced, self.max_silence = balanced, max_silence
         self.streamed = store == LITDATA
-        if self.streamed and (balanced or max_silence < 1):
-            raise UserError("data.balanced and data.max_silence need a store that is not streamed: leave out litdata")
         for domain, corpus in self.corpora.items():
             if isinstance(corpus, Written) and not self.streamed:
                 raise UserError(f"data.{domain} is {corpus.place}, which holds shards: say data.store=litdata")
-        if self.streamed and workers:
-            raise UserError(
-                f"data.workers is {workers}: with data.store=litdata give 0, for that reads ahead by itself"
-            )
         self.audio = audio
         self.chunk = chunk
-        self.batch_size = batch_size
         self.litdata = litdata
         self.root = Path(litdata.prepared if self.streamed else store).expanduser()
         self.validation_share = validation_share

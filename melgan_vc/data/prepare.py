@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from melgan_vc.audio.stream import front_end
 from melgan_vc.data import workers
 from melgan_vc.data.corpora import Corpus
 from melgan_vc.data.digests import digests
+from melgan_vc.data.left_out import DOUBLE, report
 from melgan_vc.data.manifest import MANIFEST, mels_name, read_lines, write_lines
 from melgan_vc.data.preparation import Preparation
 from melgan_vc.data.store import MelStore, load
@@ -30,9 +31,7 @@ VERSION = 3
 PLAN = "plan.json"
 HASHES = ".hashes.json"
 LOCKS = ".locks"
-DOUBLE = "the same recording as"
 LABEL = 40  # letters of a store's name, before its hash
-NAMED = 20  # recordings that are named one by one
 
 
 def prepare(
@@ -220,33 +219,3 @@ def finish(folder: Path, home: Path) -> None:
 
 def described(settings: Settings) -> dict[str, Any]:
     return {"audio": asdict(settings.audio), "preparation": asdict(settings.preparation)}
-
-
-def report(made: MelStore, count: int, most: float) -> None:
-    """Name the recordings that are not used, and why; refuse a store that too many are missing from.
-
-    Args:
-        count: recordings that were found.
-    """
-    reasons = made.left_out
-    doubles = [name for name, reason in reasons.items() if DOUBLE in reason]
-    if reasons:
-        log.warning("warning: %d of %d recordings are not used:%s", len(reasons), count, listed(reasons.values()))
-    failed = len(reasons) - len(doubles)
-    if not made.items or failed > most * count:
-        raise UserError(
-            f"{failed} of {count} recordings cannot be used, over the share of {most:g} that prepare.max_failed "
-            f"allows; the first: {next(iter(reasons.values()), 'none was found')}"
-        )
-
-
-def listed(reasons: Iterable[str]) -> str:
-    """Each in a line of its own, but not hundreds of them."""
-    lines = [f"\n  {on_a_line(reason)}" for reason in reasons]
-    more = f"\n  and {len(lines) - NAMED} more; melgan_vc.prepare names them all" if len(lines) > NAMED else ""
-    return "".join(lines[:NAMED]) + more
-
-
-def on_a_line(text: str) -> str:
-    """A text whose file names may hold line breaks and worse."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from melgan_vc.data.prepare import on_a_line
+from melgan_vc.data.left_out import on_a_line
 from melgan_vc.evaluation.inspection import Domain, Double
 from melgan_vc.measures.recordings import Sound
 
@@ -140,28 +140,15 @@ def of_silence(domain: Domain) -> Iterator[Advice]:
 
 
 def of_unused(domain: Domain) -> Iterator[Advice]:
-    if domain.store.left_out:
-        reasons = list(domain.store.left_out.values())
-        yield Advice(
-            False,
-            f"{count(len(reasons), domain)} left out: {examples(reasons, mark='; ')}",
-            "nothing of them is used",
-            "mend or remove them",
-        )
-    if domain.split.short:
-        yield Advice(
-            False,
-            f"{count(len(domain.split.short), domain)} shorter than a window: {examples(domain.split.short)}",
-            "nothing of them is used",
-            "join them to longer ones, or take a smaller chunk.width",
-        )
-    if domain.split.silent:
-        yield Advice(
-            False,
-            f"{count(len(domain.split.silent), domain)} silent: {examples(domain.split.silent)}",
-            "nothing of them is used",
-            "record them again, or remove them",
-        )
+    unused = (
+        ("left out", list(domain.store.left_out.values()), "mend or remove them"),
+        ("shorter than a window", domain.split.short, "join them to longer ones, or take a smaller chunk.width"),
+        ("silent", domain.split.silent, "record them again, or remove them"),
+    )
+    for what, names, remedy in unused:
+        if names:
+            found = f"{count(len(names), domain)} {what}: {examples(names, mark='; ')}"
+            yield Advice(False, found, "nothing of them is used", remedy)
 
 
 def of_doubles(doubles: Sequence[Double]) -> Iterator[Advice]:
