@@ -9,7 +9,8 @@ import torch
 
 from melgan_vc.audio import io
 from melgan_vc.audio.decode import SUFFIXES
-from melgan_vc.audio.inversion import GriffinLim, Inverter
+from melgan_vc.audio.griffin_lim import GriffinLim
+from melgan_vc.audio.inversion import Inverter
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.errors import UserError
 from melgan_vc.inference.converter import Converter

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from melgan_vc.audio.chunks import SILENCE
-from melgan_vc.audio.inversion import GriffinLim
+from melgan_vc.audio.griffin_lim import GriffinLim
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.audio.pictures import mel_figure
 from melgan_vc.bundle import Bundle

@@ -1,0 +1,89 @@
+"""Fast inversion: phases by their gradient, then Griffin-Lim that refits the magnitudes to the mel as it goes."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from melgan_vc.audio.inversion import BLOCK_SECONDS, Inversion, Problem, number, whole
+from melgan_vc.audio.phase import PhaseGradient
+from melgan_vc.audio.spectrum import SMALLEST
+from melgan_vc.errors import UserError
+from melgan_vc.spec import AudioSpec
+
+STARTS = ("gradient", "random")
+
+
+class GriffinLim(Inversion):
+    """Griffin-Lim with momentum (Perraudin et al., 2013), from phases that fit the magnitudes.
+
+    A mel tells the linear magnitudes only roughly. They are first unmixed so that they stay positive, and then refitted
+    to the mel every now and then, from the magnitudes that the signal itself has: those of a real sound.
+
+    Args:
+        spec, block_seconds, seed: see :class:`Inversion`.
+        iterations: of Griffin-Lim.
+        momentum: of Griffin-Lim, under 1.
+        unmix_iterations: updates of the first magnitudes.
+        refit_every: iterations from one refit of the magnitudes to the next; 0 keeps the first ones.
+        start: of the phases: "gradient" (see :mod:`phase`) or "random".
+    """
+
+    def __init__(
+        self,
+        spec: AudioSpec,
+        iterations: int = 16,
+        momentum: float = 0.99,
+        unmix_iterations: int = 4,
+        refit_every: int = 2,
+        start: str = "gradient",
+        block_seconds: float = BLOCK_SECONDS,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(spec, block_seconds, seed)
+        whole("iterations", iterations)
+        whole("unmix_iterations", unmix_iterations, lowest=0)
+        whole("refit_every", refit_every, lowest=0)
+        number("momentum", momentum, above=-1, below=1)
+        if start not in STARTS:
+            raise UserError(f"inversion.start is {start!r}: give one of {', '.join(STARTS)}")
+        self.iterations = iterations
+        self.momentum = momentum
+        self.unmix_iterations = unmix_iterations
+        self.refit_every = refit_every
+        self.start = start
+
+    def solve(self, problem: Problem) -> Tensor:
+        wanted, spectrum = problem.wanted, self.spectrum
+        overlap = spectrum.overlap(wanted.shape[1])
+        magnitude = spectrum.unmixed(wanted, self.unmix_iterations).sqrt()
+        estimate = torch.polar(magnitude, self.first_phases(magnitude, problem.known))
+        before: Tensor | None = None
+        for iteration in range(self.iterations):
+            found = spectrum.analyse(self.signal(estimate, overlap, problem.known))
+            pushed = found if before is None else found + self.momentum * (found - before)
+            before = found
+            if self.refit_every and iteration % self.refit_every == self.refit_every - 1:
+                power = found.real.square() + found.imag.square()
+                magnitude = spectrum.refitted(power, wanted).sqrt()
+            estimate = pushed * (magnitude / pushed.abs().clamp(min=SMALLEST))
+        return self.signal(estimate, overlap, problem.known)
+
+    def signal(self, estimate: Tensor, overlap: Tensor, known: Tensor) -> Tensor:
+        """The signal (B, S) of a spectrum (B, T, F), with its known samples."""
+        signal = self.spectrum.synthesise(estimate, overlap)
+        signal[:, : known.shape[-1]] = known
+        return signal
+
+    def first_phases(self, magnitude: Tensor, known: Tensor) -> Tensor:
+        """Phases (B, T, F) to start from; those of frames of known samples alone are known."""
+        frames = max(0, (known.shape[-1] - self.spec.n_fft) // self.spec.hop_length + 1)
+        before = self.spectrum.analyse(known).angle().cpu().numpy() if frames else None
+        found = []
+        for item, one in enumerate(magnitude.cpu().numpy()):
+            kept = None if before is None else before[item]
+            if self.start == "gradient":
+                found.append(PhaseGradient(self.spec, self.seed).phases(one, kept))
+            else:
+                drawn = np.random.default_rng(self.seed).uniform(-np.pi, np.pi, one.shape)
+                found.append(drawn if kept is None else np.concatenate([kept, drawn[frames:]]))
+        return torch.from_numpy(np.stack(found)).to(magnitude)

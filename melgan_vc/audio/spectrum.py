@@ -1,0 +1,109 @@
+"""The front end's linear half and its adjoint, laid out so that inverting it is fast: frames before bins."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from melgan_vc.audio.stream import front_end
+from melgan_vc.spec import AudioSpec
+
+BANDS = 8  # that the filters are parted into: each band's touch only some bins, so most of the product is left out
+SMALLEST = 1e-12
+
+
+class Spectrum(nn.Module):
+    """STFT and mel filters of an AudioSpec.
+
+    A *signal* (B, S) is a waveform with the samples around it that its frames reach: S = (T - 1) · hop_length + n_fft
+    for T frames, and the waveform starts n_fft // 2 samples into it.
+
+    Args:
+        spec: of the mels.
+    """
+
+    window: Tensor
+    of_filter: Tensor
+    of_bin: Tensor
+
+    def __init__(self, spec: AudioSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        plain = front_end(spec)
+        filters = torch.from_numpy(plain.filters.toarray())
+        self.bins = filters.shape[1]
+        self.register_buffer("window", torch.from_numpy(plain.window), persistent=False)
+        self.register_buffer("of_filter", filters.sum(1).clamp(min=SMALLEST), persistent=False)
+        self.register_buffer("of_bin", filters.sum(0).clamp(min=SMALLEST), persistent=False)
+        self.ranges: list[tuple[slice, slice]] = []
+        edges = [spec.n_mels * number // BANDS for number in range(BANDS + 1)]
+        for number, (start, end) in enumerate(pairwise(edges)):
+            touched = filters[start:end].sum(0).nonzero()[:, 0]
+            low, high = (int(touched[0]), int(touched[-1]) + 1) if len(touched) else (0, 1)
+            self.ranges.append((slice(start, end), slice(low, high)))
+            self.register_buffer(f"band{number}", filters[start:end, low:high].contiguous(), persistent=False)
+
+    def samples(self, frames: int) -> int:
+        """Of a signal with so many frames."""
+        return (frames - 1) * self.spec.hop_length + self.spec.n_fft
+
+    def analyse(self, signal: Tensor) -> Tensor:
+        """STFT (B, T, F) of a signal (B, S)."""
+        return torch.fft.rfft(signal.unfold(-1, self.spec.n_fft, self.spec.hop_length) * self.window)
+
+    def added(self, frames: Tensor) -> Tensor:
+        """Frames (B, T, n_fft) added up where they overlap: (B, S)."""
+        hop = self.spec.hop_length
+        batch, count, length = frames.shape
+        parts = -(-length // hop)
+        if length < parts * hop:
+            frames = nn.functional.pad(frames, (0, parts * hop - length))
+        rows = frames.view(batch, count, parts, hop)
+        out = frames.new_zeros(batch, count + parts - 1, hop)
+        for part in range(parts):
+            out[:, part : part + count] += rows[:, :, part]
+        return out.flatten(1)[:, : self.samples(count)]
+
+    def overlap(self, frames: int) -> Tensor:
+        """Sum of the squared windows (1, S) of so many frames, as :meth:`synthesise` divides by it."""
+        squares = self.window.square().expand(1, frames, -1).contiguous()
+        return self.added(squares).clamp(min=1e-8)
+
+    def synthesise(self, spectrum: Tensor, overlap: Tensor) -> Tensor:
+        """The signal (B, S) whose STFT is nearest to a spectrum (B, T, F) (Griffin and Lim, 1984, eq. 6)."""
+        return self.added(torch.fft.irfft(spectrum, n=self.spec.n_fft) * self.window) / overlap
+
+    def adjoint(self, gradient: Tensor) -> Tensor:
+        """What a gradient (B, T, F) of a loss for the STFT is for the signal: (B, S)."""
+        halved = gradient / 2
+        halved[..., 0] *= 2
+        if self.spec.n_fft % 2 == 0:
+            halved[..., -1] *= 2
+        frames = torch.fft.irfft(halved, n=self.spec.n_fft) * self.spec.n_fft
+        return self.added(frames * self.window)
+
+    def mel(self, power: Tensor) -> Tensor:
+        """Mel power (B, T, M) of linear power (B, T, F)."""
+        parts = [power[..., bins] @ self.get_buffer(f"band{number}").T for number, (_, bins) in enumerate(self.ranges)]
+        return torch.cat(parts, dim=-1)
+
+    def spread(self, mel: Tensor) -> Tensor:
+        """The transposed filters: (B, T, M) to (B, T, F)."""
+        out = mel.new_zeros(*mel.shape[:-1], self.bins)
+        for number, (filters, bins) in enumerate(self.ranges):
+            out[..., bins] += mel[..., filters] @ self.get_buffer(f"band{number}")
+        return out
+
+    def refitted(self, power: Tensor, wanted: Tensor) -> Tensor:
+        """Linear power (B, T, F) brought nearer to a mel power (B, T, M), and still positive.
+
+        One multiplicative update for the Kullback-Leibler divergence (Lee and Seung, 2001).
+        """
+        return power * (self.spread(wanted / self.mel(power).clamp(min=SMALLEST)) / self.of_bin)
+
+    def unmixed(self, wanted: Tensor, updates: int) -> Tensor:
+        """A linear power (B, T, F) of a mel power (B, T, M): each filter's spread over its bins, and then refitted."""
+        power = self.spread(wanted / self.of_filter)
+        for _ in range(updates):
+            power = self.refitted(power, wanted)
+        return power
