@@ -23,7 +23,7 @@ def main(cfg: DictConfig) -> None:
     given = corpus.locate(cfg.input)
     files = corpus.find(given) if given.is_dir() else [given]
     jobs = plan(files, given if given.is_dir() else None, Path(cfg.output).expanduser())
-    converter = Converter.load(corpus.locate(cfg.bundle), cfg.device)
+    converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap)
     if cfg.get("audio") is not None:
         converter.bundle.check_audio(instantiate(cfg.audio))
     offline = OfflineConverter(converter, instantiate(cfg.inversion, spec=converter.bundle.audio), cfg.tail)

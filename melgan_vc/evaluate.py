@@ -20,7 +20,7 @@ from melgan_vc.measures.voice import speaker_embedder
 def main(cfg: DictConfig) -> None:
     output = Path(cfg.output).expanduser()
     held_out = pairs(corpus.locate(cfg.source), corpus.locate(cfg.target))
-    converter = Converter.load(corpus.locate(cfg.bundle), cfg.device)
+    converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap)
     offline = OfflineConverter(converter, instantiate(cfg.inversion, spec=converter.bundle.audio))
     protocol = SpeakerProtocol(held_out, speaker_embedder(), offline.audio.sample_rate)
     output.mkdir(parents=True, exist_ok=True)

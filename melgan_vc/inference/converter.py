@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from melgan_vc import bundle
-from melgan_vc.audio.chunks import cover, uncover
 from melgan_vc.bundle import Bundle
 from melgan_vc.errors import UserError
+from melgan_vc.inference.chunked import TAILS, ChunkedConversion
 
 Mel = TypeVar("Mel", np.ndarray, Tensor)
-TAILS = ("context", "pad")
 
 
 def usable_device(name: str) -> torch.device:
@@ -37,18 +36,19 @@ class Converter:
         bundle: see :mod:`melgan_vc.bundle`.
         device: where to compute.
         chunks_at_once: chunks in one generator call.
+        overlap: of chunks, see :class:`melgan_vc.inference.chunked.ChunkedConversion`.
     """
 
-    def __init__(self, bundle: Bundle, device: str = "cpu", chunks_at_once: int = 256) -> None:
+    def __init__(self, bundle: Bundle, device: str = "cpu", chunks_at_once: int = 256, overlap: float = 0.0) -> None:
         self.bundle = bundle
         self.device = usable_device(device)
-        self.chunks_at_once = chunks_at_once
         self.generator = bundle.generator.to(self.device).eval()
+        self.chunked = ChunkedConversion(self.generator, bundle.chunk.width, overlap, chunks_at_once)
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "cpu") -> "Converter":
+    def load(cls, path: str | Path, device: str = "cpu", overlap: float = 0.0) -> "Converter":
         """A converter from a bundle file or a run directory."""
-        return cls(bundle.load(Path(path)), device)
+        return cls(bundle.load(Path(path)), device, overlap=overlap)
 
     def convert(self, mel: Mel, tail: str = "context") -> Mel:
         """Translate a normalised mel (M, T), T >= 1; an array gives an array, a tensor a tensor, of the same shape.
@@ -56,7 +56,7 @@ class Converter:
         Args:
             mel: (M, T) float32 in [-1, 1], made with the bundle's AudioSpec.
             tail: the last chunk: "context" takes the last W frames (the notebook), "pad" fills up with silence (the
-                article); see :func:`melgan_vc.audio.chunks.cover`.
+                article); see :meth:`melgan_vc.inference.chunked.ChunkedConversion.end`.
         """
         bins = self.bundle.audio.n_mels
         if mel.ndim != 2 or mel.shape[0] != bins or mel.shape[1] < 1:
@@ -72,6 +72,6 @@ class Converter:
     @torch.no_grad()
     def translate(self, mel: Tensor, tail: str) -> Tensor:
         """A mel (M, T) through the generator, chunk by chunk."""
-        chunks = cover(mel.to(self.device), self.bundle.chunk.width, tail)
-        out = torch.cat([self.generator(some) for some in chunks.split(self.chunks_at_once)])
-        return uncover(out, mel.shape[-1], tail)
+        begun = self.chunked.start(len(mel), self.device)
+        state, converted = self.chunked.step(begun, mel.to(self.device))
+        return torch.cat([converted, self.chunked.end(state, tail)], dim=-1)
