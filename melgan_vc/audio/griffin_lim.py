@@ -6,11 +6,12 @@ from torch import Tensor
 
 from melgan_vc.audio.inversion import BLOCK_SECONDS, Inversion, Problem, number, whole
 from melgan_vc.audio.phase import PhaseGradient
-from melgan_vc.audio.spectrum import SMALLEST
+from melgan_vc.audio.spectrum import power_of
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
 
 STARTS = ("gradient", "random")
+SMALLEST = 1e-24  # power
 
 
 class GriffinLim(Inversion):
@@ -31,7 +32,7 @@ class GriffinLim(Inversion):
     def __init__(
         self,
         spec: AudioSpec,
-        iterations: int = 16,
+        iterations: int = 48,
         momentum: float = 0.99,
         unmix_iterations: int = 4,
         refit_every: int = 2,
@@ -60,12 +61,11 @@ class GriffinLim(Inversion):
         before: Tensor | None = None
         for iteration in range(self.iterations):
             found = spectrum.analyse(self.signal(estimate, overlap, problem.known))
-            pushed = found if before is None else found + self.momentum * (found - before)
+            pushed = found.clone() if before is None else beyond(before, found, self.momentum)
             before = found
             if self.refit_every and iteration % self.refit_every == self.refit_every - 1:
-                power = found.real.square() + found.imag.square()
-                magnitude = spectrum.refitted(power, wanted).sqrt()
-            estimate = pushed * (magnitude / pushed.abs().clamp(min=SMALLEST))
+                magnitude = spectrum.refitted(power_of(found), wanted).sqrt()
+            estimate = pushed.mul_(magnitude * power_of(pushed).clamp_(min=SMALLEST).rsqrt_())
         return self.signal(estimate, overlap, problem.known)
 
     def signal(self, estimate: Tensor, overlap: Tensor, known: Tensor) -> Tensor:
@@ -87,3 +87,9 @@ class GriffinLim(Inversion):
                 drawn = np.random.default_rng(self.seed).uniform(-np.pi, np.pi, one.shape)
                 found.append(drawn if kept is None else np.concatenate([kept, drawn[frames:]]))
         return torch.from_numpy(np.stack(found)).to(magnitude)
+
+
+def beyond(before: Tensor, found: Tensor, momentum: float) -> Tensor:
+    """A complex tensor moved on by a share of its last change."""
+    moved = torch.lerp(torch.view_as_real(before), torch.view_as_real(found), 1 + momentum)
+    return torch.view_as_complex(moved)

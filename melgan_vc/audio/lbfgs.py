@@ -5,6 +5,7 @@ from torch import Tensor
 
 from melgan_vc.audio.griffin_lim import GriffinLim
 from melgan_vc.audio.inversion import BLOCK_SECONDS, Inversion, Problem, whole
+from melgan_vc.audio.spectrum import power_of
 from melgan_vc.spec import AudioSpec
 
 SMALLEST = 1e-9  # mel power, under which a difference is not heard
@@ -23,7 +24,7 @@ class Lbfgs(Inversion):
     def __init__(
         self,
         spec: AudioSpec,
-        steps: int = 150,
+        steps: int = 130,
         history: int = 10,
         iterations: int = 8,
         block_seconds: float = BLOCK_SECONDS,
@@ -64,7 +65,7 @@ class Lbfgs(Inversion):
     def loss(self, signal: Tensor, goal: Tensor) -> tuple[Tensor, Tensor]:
         """Sum of squared differences of mel amplitudes, and its gradient (1, S)."""
         found = self.spectrum.analyse(signal)
-        amplitude = (self.spectrum.mel(found.real.square() + found.imag.square()) + SMALLEST).sqrt()
+        amplitude = (self.spectrum.mel(power_of(found)) + SMALLEST).sqrt()
         difference = amplitude - goal
-        gradient = 2 * found * self.spectrum.spread(difference / amplitude)
-        return difference.square().sum(), self.spectrum.adjoint(gradient)
+        half = found.mul_(self.spectrum.spread(difference / amplitude))
+        return difference.square().sum(), self.spectrum.adjoint(half)

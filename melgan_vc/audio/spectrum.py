@@ -1,4 +1,7 @@
-"""The front end's linear half and its adjoint, laid out so that inverting it is fast: frames before bins."""
+"""The front end's linear half and its adjoint, laid out so that inverting it is fast: frames before bins.
+
+What is as large as a spectrum is overwritten where that can be: new memory for each product takes most of the time.
+"""
 
 from itertools import pairwise
 
@@ -61,7 +64,7 @@ class Spectrum(nn.Module):
         rows = frames.view(batch, count, parts, hop)
         out = frames.new_zeros(batch, count + parts - 1, hop)
         for part in range(parts):
-            out[:, part : part + count] += rows[:, :, part]
+            out[:, part : part + count].add_(rows[:, :, part])
         return out.flatten(1)[:, : self.samples(count)]
 
     def overlap(self, frames: int) -> Tensor:
@@ -71,16 +74,19 @@ class Spectrum(nn.Module):
 
     def synthesise(self, spectrum: Tensor, overlap: Tensor) -> Tensor:
         """The signal (B, S) whose STFT is nearest to a spectrum (B, T, F) (Griffin and Lim, 1984, eq. 6)."""
-        return self.added(torch.fft.irfft(spectrum, n=self.spec.n_fft) * self.window) / overlap
+        return self.added(torch.fft.irfft(spectrum, n=self.spec.n_fft).mul_(self.window)).div_(overlap)
 
-    def adjoint(self, gradient: Tensor) -> Tensor:
-        """What a gradient (B, T, F) of a loss for the STFT is for the signal: (B, S)."""
-        halved = gradient / 2
-        halved[..., 0] *= 2
+    def adjoint(self, half: Tensor) -> Tensor:
+        """What a gradient of a loss for the STFT is for the signal: (B, S).
+
+        Args:
+            half: of that gradient (B, T, F); it is overwritten.
+        """
+        half[..., 0] *= 2  # irfft takes each of the others twice
         if self.spec.n_fft % 2 == 0:
-            halved[..., -1] *= 2
-        frames = torch.fft.irfft(halved, n=self.spec.n_fft) * self.spec.n_fft
-        return self.added(frames * self.window)
+            half[..., -1] *= 2
+        frames = torch.fft.irfft(half, n=self.spec.n_fft, norm="forward")
+        return self.added(frames.mul_(self.window))
 
     def mel(self, power: Tensor) -> Tensor:
         """Mel power (B, T, M) of linear power (B, T, F)."""
@@ -89,10 +95,11 @@ class Spectrum(nn.Module):
 
     def spread(self, mel: Tensor) -> Tensor:
         """The transposed filters: (B, T, M) to (B, T, F)."""
-        out = mel.new_zeros(*mel.shape[:-1], self.bins)
+        rows = mel.reshape(-1, mel.shape[-1])
+        out = rows.new_zeros(len(rows), self.bins)
         for number, (filters, bins) in enumerate(self.ranges):
-            out[..., bins] += mel[..., filters] @ self.get_buffer(f"band{number}")
-        return out
+            out[:, bins].addmm_(rows[:, filters], self.get_buffer(f"band{number}"))
+        return out.view(*mel.shape[:-1], self.bins)
 
     def refitted(self, power: Tensor, wanted: Tensor) -> Tensor:
         """Linear power (B, T, F) brought nearer to a mel power (B, T, M), and still positive.
@@ -107,3 +114,8 @@ class Spectrum(nn.Module):
         for _ in range(updates):
             power = self.refitted(power, wanted)
         return power
+
+
+def power_of(spectrum: Tensor) -> Tensor:
+    """Power of a complex spectrum, of the same shape."""
+    return spectrum.real.square().add_(spectrum.imag.square())

@@ -36,17 +36,18 @@ class Converter:
         bundle: see :mod:`melgan_vc.bundle`.
         device: where to compute.
         chunks_at_once: chunks in one generator call.
-        overlap: of chunks, see :class:`melgan_vc.inference.chunked.ChunkedConversion`.
+        overlap: share of a chunk that the next one shares; 0 puts them side by side, as article and notebook do. See
+            :class:`melgan_vc.inference.chunked.ChunkedConversion`.
     """
 
-    def __init__(self, bundle: Bundle, device: str = "cpu", chunks_at_once: int = 256, overlap: float = 0.0) -> None:
+    def __init__(self, bundle: Bundle, device: str = "cpu", chunks_at_once: int = 256, overlap: float = 0.5) -> None:
         self.bundle = bundle
         self.device = usable_device(device)
         self.generator = bundle.generator.to(self.device).eval()
         self.chunked = ChunkedConversion(self.generator, bundle.chunk.width, overlap, chunks_at_once)
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "cpu", overlap: float = 0.0) -> "Converter":
+    def load(cls, path: str | Path, device: str = "cpu", overlap: float = 0.5) -> "Converter":
         """A converter from a bundle file or a run directory."""
         return cls(bundle.load(Path(path)), device, overlap=overlap)
 

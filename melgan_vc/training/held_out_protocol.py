@@ -82,7 +82,9 @@ class HeldOutProtocol:
         """
         device = next(generator.parameters()).device
         with undisturbed(), inference(generator, siamese):
-            converter = Converter(Bundle(generator, {}, self.audio, self.chunk), str(device))
+            converter = Converter(
+                Bundle(generator, {}, self.audio, self.chunk), str(device), overlap=0
+            )  # seams are measured
             converted = [converter.convert(mel) for mel in self.mels["source"]]
             silence = converter.convert(torch.full((self.audio.n_mels, SILENT_CHUNKS * self.chunk.width), SILENCE))
             measures = self.of_mels(converted, silence) | self.of_content(siamese, converted)

@@ -41,9 +41,9 @@ def test_speech_comes_back_with_a_close_mel(speech: tuple[Tensor, Tensor]) -> No
 
 
 def test_phases_by_their_gradient_and_refits_each_help(speech: tuple[Tensor, Tensor]) -> None:
-    plain = error(GriffinLim(NOTEBOOK, start="random", refit_every=0), speech)
-    assert error(GriffinLim(NOTEBOOK, refit_every=0), speech) < 0.9 * plain
-    assert error(GriffinLim(NOTEBOOK, start="random"), speech) < 0.9 * plain
+    plain = error(GriffinLim(NOTEBOOK, 16, start="random", refit_every=0), speech)
+    assert error(GriffinLim(NOTEBOOK, 16, refit_every=0), speech) < 0.9 * plain
+    assert error(GriffinLim(NOTEBOOK, 16, start="random"), speech) < 0.9 * plain
 
 
 def test_lbfgs_comes_closer_than_griffin_lim_and_closer_with_more_steps(speech: tuple[Tensor, Tensor]) -> None:

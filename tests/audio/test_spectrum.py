@@ -40,7 +40,7 @@ def test_adjoint_is_the_gradient(spec: AudioSpec) -> None:
     weights = torch.randn(1, 5, spectrum.bins)
     found = spectrum.analyse(signal)
     (weights * found.abs().square()).sum().backward()
-    ours = spectrum.adjoint(2 * found.detach() * weights)
+    ours = spectrum.adjoint(found.detach() * weights)
     assert signal.grad is not None and torch.allclose(ours, signal.grad, rtol=1e-3, atol=1e-3)
 
 
