@@ -5,6 +5,7 @@ magnitudes' logarithm tells how the phase changes along time and along frequency
 frame needs only the one before it, so a phase goes on from block to block.
 """
 
+from collections.abc import Callable
 from heapq import heappop, heappush
 
 import numba
@@ -57,7 +58,15 @@ class PhaseGradient:
         return out
 
 
-@numba.njit(nogil=True, cache=True)
+def compiled(function: Callable[..., None]) -> Callable[..., None]:
+    """A function as machine code, which is kept for the next time where there is a place that can be written."""
+    try:
+        return numba.njit(nogil=True, cache=True)(function)
+    except RuntimeError:
+        return numba.njit(nogil=True)(function)
+
+
+@compiled
 def integrate(level, per_frame, per_bin, anything, out, first, quiet):  # type: ignore[no-untyped-def]
     """Fill the phases (T, F) of frames from ``first`` on, each from the frame before it."""
     frames, bins = level.shape
