@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import nn
 
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
@@ -120,29 +120,39 @@ def load(path: Path) -> Bundle:
     """Read a bundle file or a run directory's bundle.
 
     Raises:
-        UserError: it is missing, no bundle, or its weights do not fit what it says of itself.
+        UserError: it is missing, no bundle, or its weights do not fit what it says of itself. Nothing of the size that
+            it says is allocated before that is known to be the size that it has.
     """
     path = locate(path)
     try:
         with safe_open(path, framework="pt") as file:
             about = parsed((file.metadata() or {}).get("about"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            names = list(file.keys())
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
+            audio, chunk, generator = described(about, path)
+            check_shapes(generator, shapes, path)
+            generator.to_empty(device="cpu").load_state_dict({name: file.get_tensor(name) for name in names})
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: cannot be read as a bundle ({error}); export or copy it again") from error
+    return Bundle(generator.eval(), about["generator"]["arguments"], audio, chunk, about.get("provenance", {}))
+
+
+def described(about: Mapping[str, Any], path: Path) -> tuple[AudioSpec, ChunkSpec, nn.Module]:
+    """What a bundle says of itself; the generator has no memory yet."""
     if about.get("format") != FORMAT:
         raise UserError(f"{path}: format {about.get('format')!r} found, {FORMAT!r} expected; is it another file?")
     try:
         audio, chunk = AudioSpec(**about["audio"]), ChunkSpec(**about["chunk"])
-        generator = build(about["generator"]["class"], about["generator"]["arguments"])
-    except (KeyError, TypeError, ValueError) as error:
+        with torch.device("meta"):
+            generator = build(about["generator"]["class"], about["generator"]["arguments"])
+        bins = about["generator"]["arguments"].get("n_mels")
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"{path}: the bundle's description is damaged ({error}); export it again") from error
-    bins = about["generator"]["arguments"].get("n_mels")
     if bins != audio.n_mels:
         raise UserError(
             f"{path}: its AudioSpec has {audio.n_mels} mel bins, its generator {bins}; they do not fit: export it again"
         )
-    load_strictly(generator, tensors, path)
-    return Bundle(generator.eval(), about["generator"]["arguments"], audio, chunk, about.get("provenance", {}))
+    return audio, chunk, generator
 
 
 def parsed(text: str | None) -> dict[str, Any]:
@@ -168,10 +178,12 @@ def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     return found(**arguments)
 
 
-def load_strictly(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Load all weights or none."""
-    try:
-        network.load_state_dict(dict(tensors))
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: the weights do not fit the generator it names ({reason}); export it again") from error
+def check_shapes(network: nn.Module, shapes: Mapping[str, tuple[int, ...]], path: Path) -> None:
+    """Refuse weights that are not all and only those of a network."""
+    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    for name in sorted(wanted.keys() | shapes.keys()):
+        if wanted.get(name) != shapes.get(name):
+            raise UserError(
+                f"{path}: the weights do not fit the generator it names ({name} is {shapes.get(name, 'missing')}, "
+                f"{wanted.get(name, 'nothing')} expected); export it again"
+            )

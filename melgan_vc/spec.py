@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from melgan_vc.errors import UserError
 
+LARGEST = 1_000_000  # of any size: more is a mistake, or a file that wants all memory
 Levels = TypeVar("Levels", bound=Any)
 
 
@@ -39,8 +40,8 @@ class AudioSpec:
     def __post_init__(self) -> None:
         for name in ("sample_rate", "hop_length", "n_fft", "n_mels"):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise UserError(f"audio.{name} is {value!r}: give a whole number above 0")
+            if not isinstance(value, int) or not 1 <= value <= LARGEST:
+                raise UserError(f"audio.{name} is {value!r}: give a whole number from 1 to {LARGEST}")
         if 2 * self.hop_length > self.n_fft:
             raise UserError(
                 f"audio.hop_length {self.hop_length} is over half of audio.n_fft {self.n_fft}: "
@@ -88,9 +89,9 @@ class ChunkSpec:
     splits: int = 3
 
     def __post_init__(self) -> None:
-        if not isinstance(self.width, int) or self.width < 4 or self.width % 4:
+        if not isinstance(self.width, int) or not 4 <= self.width <= LARGEST or self.width % 4:
             raise UserError(f"chunk.width is {self.width!r}: give a multiple of 4 frames, 8 or more is sensible")
-        if not isinstance(self.splits, int) or self.splits < 2:
+        if not isinstance(self.splits, int) or not 2 <= self.splits <= LARGEST:
             raise UserError(
                 f"chunk.splits is {self.splits!r}: give 2 or more, for the losses compare chunks of a window"
             )

@@ -76,6 +76,22 @@ def drop_audio(about, tensors):
     about.pop("audio")
 
 
+def claim_more_channels(about, tensors):
+    about["generator"]["arguments"]["channels"] = 100_000  # terabytes
+
+
+def claim_another_type(about, tensors):
+    about["generator"] = ["UNetGenerator"]
+
+
+def claim_a_huge_window(about, tensors):
+    about["audio"]["n_fft"] = 10**12
+
+
+def add_weight(about, tensors):
+    tensors["more"] = torch.zeros(2, 3)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -83,6 +99,10 @@ def drop_audio(about, tensors):
         (change_class, "may only name classes of melgan_vc.networks"),
         (drop_weight, "weights do not fit"),
         (drop_audio, "damaged"),
+        (claim_more_channels, "weights do not fit"),
+        (claim_another_type, "damaged"),
+        (claim_a_huge_window, "n_fft is 1000000000000"),
+        (add_weight, r"more is \(2, 3\), nothing expected"),
     ],
 )
 def test_what_does_not_fit_is_refused(saved, change, said):
@@ -95,6 +115,14 @@ def test_other_files_are_refused(saved, tmp_path):
     saved.write_bytes(saved.read_bytes()[:-100])
     with pytest.raises(UserError, match="cannot be read as a bundle"):
         bundle.load(saved)
+    pickled = tmp_path / "pickled.safetensors"
+    torch.save({"x": torch.zeros(3)}, pickled)
+    with pytest.raises(UserError, match="cannot be read as a bundle"):
+        bundle.load(pickled)
+    huge = tmp_path / "huge.safetensors"
+    huge.write_bytes((2**62).to_bytes(8, "little") + b"{}")
+    with pytest.raises(UserError, match="cannot be read as a bundle"):
+        bundle.load(huge)
     (tmp_path / "x.safetensors").write_text("text")
     with pytest.raises(UserError, match="cannot be read as a bundle"):
         bundle.load(tmp_path / "x.safetensors")
