@@ -30,6 +30,7 @@ def trained(two_domains, tmp_path_factory):
         "run_dir=my run",
         "trainer.max_batches=6",
         "optim.log_every=2",
+        "card.consent='both agreed, in 2026'",
         cwd=cwd,
     )
     assert done.returncode == 0, done.stderr
@@ -44,6 +45,14 @@ def test_train_leaves_a_run(trained):
     assert checkpoint["batch_count"] == 6
     assert bundle.load(trained).provenance["batches"] == 6
     assert not list(trained.rglob("*.part"))
+
+
+def test_the_card_tells_what_the_bundle_is(trained, tmp_path):
+    done = run_command("card", f"bundle={trained}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for words in ("batches: 6", "source: 0.1 minutes, sha256", "nothing was measured", "consent: both agreed, in 2026"):
+        assert words in done.stdout
+    assert "licence: not stated" in done.stdout
 
 
 def test_a_run_directory_in_use_is_refused(trained, two_domains, tmp_path):

@@ -161,15 +161,16 @@ class ChunkDataModule(L.LightningDataModule):
     def describe(self, domain: str) -> str:
         """One line on what a domain holds."""
         split = self.splits[domain]
-        minutes = {
-            part: self.audio.seconds(sum(segment.frames for segment in getattr(split, part))) / 60
-            for part in ("train", "validation")
-        }
+        minutes = {part: self.minutes(domain, part) for part in ("train", "validation")}
         place = self.corpora[domain].place
         return (
             f"{domain}: {len(split.train)} recordings for training ({minutes['train']:.1f} min), "
             f"{len(split.validation)} for validation ({minutes['validation']:.1f} min), from {place}"
         )
+
+    def minutes(self, domain: str, part: str = "train") -> float:
+        """Of a domain's mels that train, or that are held out."""
+        return self.audio.seconds(sum(segment.frames for segment in getattr(self.splits[domain], part))) / 60
 
     def train_dataloader(self) -> DataLoader[Batch]:
         source, target = (self.windows(domain, stream) for stream, domain in enumerate(("source", "target")))

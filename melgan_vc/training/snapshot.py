@@ -9,7 +9,7 @@ from melgan_vc.bundle import Bundle, pack
 from melgan_vc.spec import AudioSpec
 from melgan_vc.training.module import MelganVC
 
-ABOUT = ("experiment", "version", "seed", "data")
+ABOUT = ("experiment", "version", "code", "seed", "data", "minutes", "card")
 
 
 def snapshot(

@@ -1,0 +1,22 @@
+from dataclasses import replace
+from pathlib import Path
+
+from melgan_vc.bundle import Bundle
+from melgan_vc.evaluation.card import text
+
+
+def test_measures_come_with_the_way_that_is_better(tiny_bundle: Bundle) -> None:
+    held_out = {"mel_distance": 3.25, "to_target": 0.9, "f0_ratio": 1.01}
+    code = {"commit": "0123abc", "dirty": True}
+    found = text(replace(tiny_bundle, provenance={"held_out": held_out, "code": code}), Path("a.safetensors"))
+    lines = found.splitlines()
+    assert {"- mel_distance: 3.25 (less is better)", "- to_target: 0.9 (more is better)", "- f0_ratio: 1.01"} <= set(
+        lines
+    )
+    assert "commit 0123abc, changed since" in found
+
+
+def test_a_bundle_that_says_nothing_has_a_card_that_says_so(tiny_bundle: Bundle) -> None:
+    lines = text(replace(tiny_bundle, provenance={}), Path("a.safetensors")).splitlines()
+    assert {"- not stated", "- nothing was measured", "- licence: not stated", "- batches: not stated"} <= set(lines)
+    assert "- chunks: 8 frames (128 ms), 3 in a window" in lines
