@@ -26,7 +26,6 @@ from melgan_vc.training import ranks
 from melgan_vc.training.callbacks.checks import check_number
 from melgan_vc.training.callbacks.time_limit import TimeLimit
 from melgan_vc.training.checkpoint_io import DurableCheckpointIO
-from melgan_vc.training.code_state import code_state
 from melgan_vc.training.launch import devices
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.settings import Networks, OptimSettings
@@ -122,16 +121,6 @@ def settings_of(cfg: DictConfig, data: ChunkDataModule) -> dict[str, Any]:
         "chunk": asdict(data.chunk),
         "networks": OmegaConf.to_container(cfg.networks, resolve=True),
     }
-
-
-def card_of(cfg: DictConfig, data: ChunkDataModule) -> dict[str, Any]:
-    """What a bundle says of its training that decides nothing of it."""
-    stated: Any = OmegaConf.to_container(cfg.get("card") or OmegaConf.create(), resolve=True)
-    for name, value in stated.items():
-        if value is not None and not isinstance(value, str):
-            raise UserError(f"card.{name} is {value!r}: give a text")
-    minutes = {domain: round(data.minutes(domain), 2) for domain in data.splits}
-    return {"card": stated, "minutes": minutes, "code": code_state()}
 
 
 def build_networks(networks: DictConfig, audio: AudioSpec, chunk: ChunkSpec) -> Networks:

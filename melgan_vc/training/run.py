@@ -16,7 +16,8 @@ from melgan_vc.bundle import BEST_NAME, NAME, load
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.errors import UserError
 from melgan_vc.training import ranks, record
-from melgan_vc.training.build import build, build_trainer, card_of, check_devices, settings_of
+from melgan_vc.training.build import build, build_trainer, check_devices, settings_of
+from melgan_vc.training.card import card_of
 from melgan_vc.training.checkpoint_files import FOLDER, LAST, adopt, candidates
 from melgan_vc.training.checkpoint_io import read
 from melgan_vc.training.launch import launch
