@@ -75,7 +75,7 @@ def test_a_stream_gives_the_same_waveform_however_it_is_pushed(size: int, speech
     mel = speech[1][..., :130]
     streams = [InversionStream(method, block=24) for _ in range(2)]
     pieces = [streams[0].push(part) for part in mel.split(size, dim=-1)]
-    assert max(streams[0].waiting for _ in pieces) < 24 + 24 + streams[0].ahead
+    assert streams[0].waiting < 24 + streams[0].ahead
     pieced = torch.cat([*pieces, streams[0].finish()], dim=-1)
     at_once = torch.cat([streams[1].push(mel), streams[1].finish()], dim=-1)
     assert torch.equal(pieced, at_once)
