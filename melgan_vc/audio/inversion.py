@@ -2,7 +2,8 @@
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -63,15 +64,51 @@ class Inversion(nn.Module, ABC):
     def forward(self, mel: Tensor, samples: int | None = None) -> Tensor:
         """Waveform (B, samples) of a normalised mel (B, M, T); by default (T - 1) · hop_length samples, at least 1."""
         frames = mel.shape[-1]
+        if frames == 0:
+            raise UserError("the mel is empty: give at least one frame")
         length = max(1, (frames - 1) * self.spec.hop_length) if samples is None else samples
-        stream = InversionStream(self, self.block)
-        pieces = [stream.push(block) for block in mel.split(self.block, dim=-1)]
-        waveform = torch.cat([*pieces, stream.finish()], dim=-1)
+        steps = InversionSteps(self, self.block)
+        states = [steps.start(mel.device) for _ in mel]
+        pieces: list[list[Tensor]] = []
+        for block in mel.split(self.block, dim=-1):
+            states, found = steps.step(states, list(block))
+            pieces.append(found)
+        pieces.append(steps.end(states))
+        waveform = torch.stack([torch.cat(one) for one in zip(*pieces, strict=True)])
         return nn.functional.pad(waveform, (0, max(0, length - waveform.shape[-1])))[..., :length]
 
 
-class InversionStream:
-    """The waveform of a mel that comes block by block.
+@dataclass(frozen=True)
+class InversionState:
+    """What is kept of one mel between two blocks.
+
+    Attributes:
+        mel: (T, M), normalised, of the context and of what is not settled.
+        context: frames of it whose samples before the next one's are settled.
+        known: (N,) signal from the first frame of the context on, as far as settled.
+        guess: (G,) after it, as last found.
+        unheard: samples of the signal before the waveform starts.
+    """
+
+    mel: Tensor
+    context: int
+    known: Tensor
+    guess: Tensor
+    unheard: int
+
+    @property
+    def waiting(self) -> int:
+        """Frames that are not settled."""
+        return len(self.mel) - self.context
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What must be alike for two to be solved together."""
+        return (*self.mel.shape, self.context, len(self.known), len(self.guess))
+
+
+class InversionSteps:
+    """The waveforms of mels that come block by block, several side by side: states in, states out.
 
     Args:
         method: of inversion.
@@ -81,54 +118,64 @@ class InversionStream:
 
     def __init__(self, method: Inversion, block: int, ahead: int | None = None) -> None:
         self.method = method
-        self.spectrum = method.spectrum
         self.hop, self.n_fft = method.spec.hop_length, method.spec.n_fft
         self.reach = -(-self.n_fft // self.hop) - 1  # frames before one that share samples with it
         self.block = block
         self.ahead = self.reach if ahead is None else ahead
-        self.mel: Tensor | None = None  # (B, T, M), of the context and of what is not settled
-        self.context = 0  # frames of it whose samples before the next one's are settled
-        self.known: Tensor | None = None  # signal from the first frame of the context on, as far as settled
-        self.guess: Tensor | None = None  # after it, as last found
-        self.unheard = self.n_fft // 2  # samples of the signal before the waveform starts
 
-    @property
-    def waiting(self) -> int:
-        """Frames that are not settled."""
-        return 0 if self.mel is None else self.mel.shape[1] - self.context
+    def start(self, device: torch.device | None = None) -> InversionState:
+        """The state before the first frame."""
+        nothing = torch.zeros(0, device=device)
+        return InversionState(nothing.new_zeros(0, self.method.spec.n_mels), 0, nothing, nothing, self.n_fft // 2)
 
-    def push(self, mel: Tensor) -> Tensor:
-        """The samples (B, N) that normalised frames (B, M, T) settle."""
-        frames = mel.float().transpose(1, 2)
-        nothing = frames.new_zeros(len(frames), 0)
-        self.mel = frames.contiguous() if self.mel is None else torch.cat([self.mel, frames], dim=1)
-        if self.known is None:
-            self.known = self.guess = nothing
-        settled = [self.settle(self.block) for _ in range((self.waiting - self.ahead) // self.block)]
-        return torch.cat([nothing, *settled], dim=-1)
+    def step(
+        self, states: Sequence[InversionState], mels: Sequence[Tensor]
+    ) -> tuple[list[InversionState], list[Tensor]]:
+        """Take frames (M, T) of each mel; gives the samples (N,) that they settle."""
+        states = [
+            replace(state, mel=torch.cat([state.mel, mel.float().T])) for state, mel in zip(states, mels, strict=True)
+        ]
+        sounds = [[state.known[:0]] for state in states]
+        while ready := [at for at, state in enumerate(states) if state.waiting >= self.block + self.ahead]:
+            for at, (state, sound) in self.settled(states, ready, self.block).items():
+                states[at] = state
+                sounds[at].append(sound)
+        return states, [torch.cat(sound) for sound in sounds]
 
-    def finish(self) -> Tensor:
-        """The last samples (B, N)."""
-        if self.mel is None:
-            raise UserError("the mel is empty: give at least one frame")
-        return self.settle(self.waiting, last=True)
+    def end(self, states: Sequence[InversionState]) -> list[Tensor]:
+        """The last samples (N,) of each."""
+        waiting = [at for at, state in enumerate(states) if state.waiting]
+        settled = self.settled(states, waiting)
+        return [settled[at][1] if at in settled else state.known[:0] for at, state in enumerate(states)]
 
-    def settle(self, frames: int, last: bool = False) -> Tensor:
-        """Settle so many frames and give their samples (B, N); the last ones with all that they reach."""
-        assert self.mel is not None and self.known is not None and self.guess is not None
-        stretch = self.mel[:, : self.context + frames + self.ahead].contiguous()
-        wanted = self.method.front_end.denormalise(stretch)
-        signal = self.method.solve(Problem(wanted, self.known, self.guess))
-        start = self.known.shape[-1]
-        end = signal.shape[-1] if last else (self.context + frames) * self.hop
-        sound = signal[:, start:end]
-        kept = min(self.reach + 3, self.context + frames)  # so that some frames are known whole
-        dropped = self.context + frames - kept
-        self.mel, self.context = self.mel[:, dropped:], kept
-        self.known, self.guess = signal[:, dropped * self.hop : end], signal[:, end:]
-        heard = sound[:, self.unheard :]
-        self.unheard = max(0, self.unheard - sound.shape[-1])
-        return heard
+    def settled(
+        self, states: Sequence[InversionState], wanted: Sequence[int], frames: int | None = None
+    ) -> dict[int, tuple[InversionState, Tensor]]:
+        """New states and samples (N,) of those that are wanted, with so many frames settled, by default all; those of
+        one shape are solved together."""
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for at in wanted:
+            taken = len(states[at].mel) if frames is None else states[at].context + frames + self.ahead
+            alike.setdefault((taken, *states[at].shape[1:]), []).append(at)
+        found = {}
+        for (taken, *_), places in alike.items():
+            stretch = torch.stack([states[at].mel[:taken] for at in places])
+            known, guess = (torch.stack([getattr(states[at], name) for at in places]) for name in ("known", "guess"))
+            signals = self.method.solve(Problem(self.method.front_end.denormalise(stretch), known, guess))
+            for at, signal in zip(places, signals, strict=True):
+                found[at] = self.settle(states[at], signal, frames)
+        return found
+
+    def settle(self, state: InversionState, signal: Tensor, frames: int | None) -> tuple[InversionState, Tensor]:
+        """Take what is settled of a signal (S,); the last one, without ``frames``, is taken whole."""
+        settled = len(state.mel) if frames is None else state.context + frames
+        end = len(signal) if frames is None else settled * self.hop
+        sound = signal[len(state.known) : end]
+        kept = min(self.reach + 3, settled)  # so that some frames are known whole
+        dropped = settled - kept
+        known, guess = signal[dropped * self.hop : end], signal[end:]
+        unheard = max(0, state.unheard - len(sound))
+        return InversionState(state.mel[dropped:], kept, known, guess, unheard), sound[state.unheard :]
 
 
 def number(name: str, value: object, above: float = -math.inf, below: float = math.inf) -> None:

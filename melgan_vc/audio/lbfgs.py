@@ -24,9 +24,9 @@ class Lbfgs(Inversion):
     def __init__(
         self,
         spec: AudioSpec,
-        steps: int = 130,
-        history: int = 10,
-        iterations: int = 8,
+        steps: int = 180,
+        history: int = 5,
+        iterations: int = 48,
         block_seconds: float = BLOCK_SECONDS,
         seed: int = 0,
     ) -> None:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from melgan_vc.audio.gradient import GradientSearch
 from melgan_vc.audio.griffin_lim import GriffinLim
-from melgan_vc.audio.inversion import Inversion, InversionStream
+from melgan_vc.audio.inversion import Inversion, InversionSteps
 from melgan_vc.audio.lbfgs import Lbfgs
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.errors import UserError
@@ -73,13 +73,26 @@ def test_blocks_are_as_good_as_a_whole_and_have_no_seams(method: Inversion, spee
 def test_a_stream_gives_the_same_waveform_however_it_is_pushed(size: int, speech: tuple[Tensor, Tensor]) -> None:
     method = GriffinLim(NOTEBOOK, iterations=3)
     mel = speech[1][..., :130]
-    streams = [InversionStream(method, block=24) for _ in range(2)]
-    pieces = [streams[0].push(part) for part in mel.split(size, dim=-1)]
-    assert streams[0].waiting < 24 + streams[0].ahead
-    pieced = torch.cat([*pieces, streams[0].finish()], dim=-1)
-    at_once = torch.cat([streams[1].push(mel), streams[1].finish()], dim=-1)
-    assert torch.equal(pieced, at_once)
-    assert pieced.shape[-1] >= 129 * 192
+    steps = InversionSteps(method, block=24)
+    states, pieces = [steps.start()], []
+    for part in mel[0].split(size, dim=-1):
+        states, found = steps.step(states, [part])
+        assert states[0].waiting < 24 + steps.ahead
+        pieces.append(found[0])
+    pieced = torch.cat([*pieces, *steps.end(states)])
+    states, at_once = steps.step([steps.start()], [mel[0]])
+    assert torch.equal(pieced, torch.cat([*at_once, *steps.end(states)]))
+    assert len(pieced) >= 129 * 192
+
+
+def test_mels_side_by_side_do_not_touch_one_another(speech: tuple[Tensor, Tensor]) -> None:
+    steps = InversionSteps(GriffinLim(NOTEBOOK, iterations=3), block=24)
+    mels = [speech[1][0, :, start : start + length] for start, length in ((0, 80), (40, 80), (20, 33), (0, 0))]
+    states, sounds = steps.step([steps.start() for _ in mels], mels)
+    together = [torch.cat(one) for one in zip(sounds, steps.end(states), strict=True)]
+    for mel, sound in zip(mels, together, strict=True):
+        states, alone = steps.step([steps.start()], [mel])
+        assert torch.allclose(torch.cat([*alone, *steps.end(states)]), sound, atol=1e-5)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 5, 40])
