@@ -99,7 +99,7 @@ def test_convert_keeps_a_folders_tree_and_each_recordings_shape(trained, tmp_pat
     assert one.returncode == 0, one.stderr
     many = run_command("convert", f"bundle={trained / bundle.NAME}", "input=in", "output=all out", cwd=tmp_path)
     assert many.returncode == 0, many.stderr
-    for name, made in (("a.wav", "out/a.wav"), ("in/b c.flac", "all out/b c.wav"), ("in/ü/d.wav", "all out/ü/d.wav")):
+    for name, made in (("a.wav", "out/a.wav"), ("in/b c.flac", "all out/b c.flac"), ("in/ü/d.wav", "all out/ü/d.wav")):
         given, converted = soundfile.info(tmp_path / name), soundfile.info(tmp_path / made)
         assert (given.frames, given.samplerate, given.channels) == (
             converted.frames,

@@ -4,7 +4,7 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,9 @@ CONTAINERS = re.compile(rb"(....ftyp|\x1a\x45\xdf\xa3)", re.DOTALL)  # starts of
 BLOCK_SECONDS = 10
 ROUNDING = 2304  # samples: an mp3 may end up to two of its frames before or after what its header says
 FFMPEG_ROUNDING = 0.2  # seconds: what a container says of its duration may count an encoder's delay
+TAGS = {name: name for name in ("title", "copyright", "artist", "comment", "date", "album", "genre")} | {
+    "tracknumber": "track"
+}  # libsndfile's names of tags, and FFmpeg's
 UNKNOWN_SIZE = 0x7FFF0000  # bytes; a wav header with more than that was written before the size was known
 
 
@@ -35,6 +38,8 @@ class Stream:
         sample_rate: in Hz.
         channels: (C).
         subtype: libsndfile's name of the sample format, such as PCM_24; "FLOAT" for what FFmpeg decodes.
+        seconds: that its header promises, 0 where it does not say.
+        tags: title, artist and the like, by libsndfile's names for them.
         blocks: of samples (N, C) float32, full scale at 1, one after the other. Iterating raises UserError where the
             recording is damaged, truncated, empty, or has NaN or infinite samples.
     """
@@ -42,6 +47,8 @@ class Stream:
     sample_rate: int
     channels: int
     subtype: str
+    seconds: float
+    tags: Mapping[str, str]
     blocks: Iterator[np.ndarray]
 
 
@@ -91,8 +98,9 @@ def by_libsndfile(path: Path) -> Iterator[Stream]:
         raise UserError(unreadable(path, str(error))) from error
     with file:
         decoded = sndfile_blocks(path, file)
-        blocks = checked(path, decoded, file.samplerate, promised_frames(path, file) - ROUNDING)
-        yield Stream(file.samplerate, file.channels, file.subtype, blocks)
+        rate, promised = file.samplerate, promised_frames(path, file)
+        blocks = checked(path, decoded, rate, promised - ROUNDING)
+        yield Stream(rate, file.channels, file.subtype, promised / rate, file.copy_metadata(), blocks)
 
 
 def sndfile_blocks(path: Path, file: soundfile.SoundFile) -> Iterator[np.ndarray]:
@@ -127,7 +135,10 @@ def by_ffmpeg(path: Path, number: int) -> Iterator[Stream]:
                 for frame in container.decode(stream)
                 for piece in plain.resample(frame)
             )
-            yield Stream(rate, stream.channels, "FLOAT", checked(path, grouped(path, decoded, rate), rate, promised))
+            found = {key.lower(): value for key, value in {**stream.metadata, **container.metadata}.items()}
+            tags = {name: found[theirs] for name, theirs in TAGS.items() if found.get(theirs)}
+            blocks = checked(path, grouped(path, decoded, rate), rate, promised)
+            yield Stream(rate, stream.channels, "FLOAT", max(0.0, seconds), tags, blocks)
     except av.FFmpegError as error:
         raise UserError(unreadable(path, error.strerror or str(error))) from error
 

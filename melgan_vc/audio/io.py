@@ -3,7 +3,7 @@
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,9 @@ MONO: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # (N, C) to (N,)
     "left": lambda block: np.ascontiguousarray(block[:, 0]),
     "right": lambda block: np.ascontiguousarray(block[:, min(1, block.shape[1] - 1)]),
 }
+FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3", ".aif": "AIFF", ".aiff": "AIFF"}
+BYTES = {"PCM_16": 2, "PCM_24": 3, "DOUBLE": 8}  # of a sample; other subtypes take 4 or less
+LARGEST_WAV = 4_000_000_000  # bytes; a plain WAV counts them with 32 bits
 PCM_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 
 
@@ -59,9 +62,9 @@ def read(path: Path) -> Recording:
 
 def check_writable_format(path: Path) -> str:
     """libsndfile's name of the format of a file to write."""
-    format_name = path.suffix[1:].upper()
-    if format_name not in ("WAV", "FLAC", "OGG"):
-        raise UserError(f"{path}: cannot write {path.suffix or 'a file without a suffix'}; use .wav, .flac or .ogg")
+    format_name = FORMATS.get(path.suffix.lower())
+    if format_name is None:
+        raise UserError(f"{path}: cannot write {path.suffix or 'a file without a suffix'}; use {', '.join(FORMATS)}")
     return format_name
 
 
@@ -81,57 +84,76 @@ def mono_blocks(path: Path, sample_rate: int, mono: str = "mean", stream: int = 
         UserError: as :func:`melgan_vc.audio.decode.opened`, and where the recording is found to be damaged.
     """
     with opened(path, stream) as found:
-        if found.sample_rate == sample_rate:
-            yield from (MONO[mono](block) for block in found.blocks)
-            return
-        resampler = soxr.ResampleStream(found.sample_rate, sample_rate, 1, dtype="float32")
-        count = 0
-        for block in found.blocks:
-            resampled = resampler.resample_chunk(MONO[mono](block))
-            count += len(resampled)
-            yield resampled
-        rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-        yield rest if count or len(rest) else np.zeros(1, np.float32)  # soxr can round a few samples down to none
+        mixed = (MONO[mono](block)[:, None] for block in found.blocks)
+        yield from (block[:, 0] for block in resampled(mixed, 1, found.sample_rate, sample_rate))
 
 
-def resample(waveform: np.ndarray, from_rate: int, to_rate: int, samples: int | None = None) -> np.ndarray:
-    """A waveform (C, N) at another rate, by soxr; with ``samples``, cut or filled with silence to exactly so many."""
-    if from_rate != to_rate:
-        waveform = soxr.resample(np.ascontiguousarray(waveform.T), from_rate, to_rate).T.astype(np.float32)
-    if waveform.shape[-1] == 0:  # soxr can round a few samples down to none
-        waveform = np.zeros((waveform.shape[0], 1), np.float32)
-    if samples is not None:
-        waveform = np.pad(waveform[:, :samples], ((0, 0), (0, max(0, samples - waveform.shape[-1]))))
-    return waveform
+def resampled(blocks: Iterable[np.ndarray], channels: int, from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
+    """Blocks (N, C) at another rate, by soxr; one sample at least."""
+    if from_rate == to_rate:
+        yield from blocks
+        return
+    resampler = soxr.ResampleStream(from_rate, to_rate, channels, dtype="float32")
+    count = 0
+    for block in blocks:
+        found = resampler.resample_chunk(np.ascontiguousarray(block))
+        count += len(found)
+        yield found
+    rest = resampler.resample_chunk(np.zeros((0, channels), np.float32), last=True)
+    yield rest if count or len(rest) else np.zeros((1, channels), np.float32)  # soxr can round a few down to none
 
 
 def write(path: Path, waveform: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> float:
-    """Write a waveform (C, N) under its final name in one step; the format follows the suffix.
+    """Write a waveform (C, N); see :func:`write_blocks`."""
+    return write_blocks(path, lambda: iter([waveform.T]), waveform.shape[0], sample_rate, subtype)
 
-    Where samples are integers, a waveform over full scale is turned down as a whole instead of being clipped.
+
+def write_blocks(
+    path: Path,
+    blocks: Callable[[], Iterator[np.ndarray]],
+    channels: int,
+    sample_rate: int,
+    subtype: str = "PCM_16",
+    tags: Mapping[str, str] | None = None,
+) -> float:
+    """Write blocks (N, C) under a file's final name in one step; the format follows the suffix.
+
+    Where samples are integers, what goes over full scale is turned down as a whole instead of being clipped.
+
+    Args:
+        blocks: gives all blocks, each time it is called.
+        tags: by libsndfile's names, such as title.
 
     Returns:
         The gain that was applied, 1 or less.
     """
     format_name = check_writable_format(path)
-    if not np.isfinite(waveform).all():
-        raise UserError(f"{path}: not written, for the sound to write holds NaN or infinite samples")
     if format_name == "OGG" and sample_rate > VORBIS_HIGHEST:
         raise UserError(f"{path}: OGG cannot hold {sample_rate} Hz; write a .wav instead")
     if subtype not in PCM_SUBTYPES or not soundfile.check_format(format_name, subtype):
         subtype = soundfile.default_subtype(format_name)
-    peak = float(np.abs(waveform).max(initial=0.0))
+    peak, samples = 0.0, 0
+    for block in blocks():
+        peak = max(peak, float(np.abs(block).max(initial=0.0)))
+        samples += len(block)
+        if not np.isfinite(block).all():
+            raise UserError(f"{path}: not written, for the sound to write holds NaN or infinite samples")
     gain = LOUDEST / peak if peak > LOUDEST and subtype not in ("FLOAT", "DOUBLE") else 1.0
-    channels, samples = waveform.shape
+    size = samples * channels * BYTES.get(subtype, 4)
+    if format_name == "WAV" and size > LARGEST_WAV:
+        format_name = "RF64"  # which most programs read as the WAV that it is named
     try:
         with (
             replacing(path) as temporary,
             soundfile.SoundFile(native(temporary), "w", sample_rate, channels, subtype, format=format_name) as file,
         ):
-            for start in range(0, samples, BLOCK):
-                file.write((waveform[:, start : start + BLOCK] * gain).T)
+            for name, text in (tags or {}).items():
+                setattr(file, name, text)
+            for block in blocks():
+                for start in range(0, len(block), BLOCK):
+                    file.write(block[start : start + BLOCK] * gain)
     except soundfile.LibsndfileError as error:
-        if shutil.disk_usage(path.parent).free < waveform.nbytes:
+        if shutil.disk_usage(path.parent).free < size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         what = f"{channels} channels at {sample_rate} Hz"
         raise UserError(f"{path}: {format_name} cannot hold {what}; write a .wav instead") from error

@@ -8,26 +8,51 @@ import numpy as np
 SILENT = -70.0  # LUFS: the standard's absolute gate; a recording without anything above it has no loudness
 
 
-def loudness(blocks: Iterable[np.ndarray], sample_rate: int) -> float:
-    """Integrated loudness in LUFS of a waveform that comes in blocks (N,); minus infinity where all of it is silent."""
-    import av  # takes a while, and is seldom asked for
-    from av.filter import Graph
+class Meter:
+    """Integrated loudness of a waveform that comes in blocks.
 
-    graph = Graph()
-    source = graph.add_abuffer(sample_rate=sample_rate, format="flt", layout="mono")
-    meter, sink = graph.add("ebur128", "metadata=1"), graph.add("abuffersink")
-    source.link_to(meter)
-    meter.link_to(sink)
-    graph.configure()
-    found, samples = SILENT, 0
-    for block in blocks:
+    Args:
+        sample_rate: in Hz.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        from av.filter import Graph  # takes a while, and is seldom asked for
+
+        self.sample_rate = sample_rate
+        self.graph = Graph()
+        self.source = self.graph.add_abuffer(sample_rate=sample_rate, format="flt", layout="mono")
+        meter, self.sink = self.graph.add("ebur128", "metadata=1"), self.graph.add("abuffersink")
+        self.source.link_to(meter)
+        meter.link_to(self.sink)
+        self.graph.configure()
+        self.samples = 0
+        self.found = SILENT
+
+    def push(self, block: np.ndarray) -> None:
+        """Take samples (N,)."""
+        import av
+
+        if not len(block):
+            return
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block[None], np.float32), format="flt", layout="mono")
-        frame.sample_rate, frame.pts = sample_rate, samples
-        samples += len(block)
-        source.push(frame)
+        frame.sample_rate, frame.pts = self.sample_rate, self.samples
+        self.samples += len(block)
+        self.source.push(frame)
         while True:
             try:
-                found = float(sink.pull().metadata["lavfi.r128.I"])
+                self.found = float(self.sink.pull().metadata["lavfi.r128.I"])
             except (av.BlockingIOError, av.EOFError):
                 break
-    return found if found > SILENT else -math.inf
+
+    @property
+    def loudness(self) -> float:
+        """In LUFS; minus infinity where all so far is silent."""
+        return self.found if self.found > SILENT else -math.inf
+
+
+def loudness(blocks: Iterable[np.ndarray], sample_rate: int) -> float:
+    """Integrated loudness in LUFS of a waveform that comes in blocks (N,); minus infinity where all of it is silent."""
+    meter = Meter(sample_rate)
+    for block in blocks:
+        meter.push(block)
+    return meter.loudness

@@ -1,7 +1,7 @@
-"""A generator of chunks applied to a mel of any length, which comes in blocks of any size: state in, state out."""
+"""A generator of chunks applied to mels of any length, which come in blocks of any size: states in, states out."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -59,17 +59,36 @@ class ChunkedConversion:
         nothing = torch.zeros(bins, 0, device=device)
         return State(nothing, 0, torch.zeros(bins, shared, device=device), torch.zeros(shared, device=device), None)
 
-    def step(self, state: State, mel: Tensor) -> tuple[State, Tensor]:
-        """Take frames (M, T); gives those (M, N) that no later chunk changes."""
-        frames = torch.cat([state.frames, mel], dim=-1)
-        pending = frames[:, state.next :]
-        count = max(0, (pending.shape[-1] - self.width) // self.hop + 1)
-        if not count:
-            return State(frames, state.next, state.sums, state.weights, state.done), mel[:, :0]
-        chunks = pending.unfold(-1, self.width, self.hop)[:, :count].transpose(0, 1)  # (K, M, W)
-        out = torch.cat([self.generator(some.contiguous()) for some in chunks.split(self.chunks_at_once)])
+    def step(self, states: Sequence[State], mels: Sequence[Tensor]) -> tuple[list[State], list[Tensor]]:
+        """Take frames (M, T) of mels side by side; gives those (M, N) that no later chunk changes.
+
+        The chunks of all mels go through the generator together.
+        """
+        frames = [torch.cat([state.frames, mel], dim=-1) for state, mel in zip(states, mels, strict=True)]
+        outs = self.generated([self.cut(given[:, state.next :]) for state, given in zip(states, frames, strict=True)])
+        taken = [self.take(*one) for one in zip(states, frames, outs, strict=True)]
+        return [state for state, _ in taken], [mel for _, mel in taken]
+
+    def cut(self, pending: Tensor) -> Tensor:
+        """The whole chunks (K, M, W) of frames (M, T)."""
+        if pending.shape[-1] < self.width:
+            return pending.new_zeros(0, len(pending), self.width)
+        return pending.unfold(-1, self.width, self.hop).transpose(0, 1)
+
+    def generated(self, chunks: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Chunks (K, M, W) of several mels through the generator."""
+        if not any(len(some) for some in chunks):
+            return tuple(chunks)
+        together = torch.cat(list(chunks))
+        out = torch.cat([self.generator(some) for some in together.split(self.chunks_at_once)])
+        return out.split([len(some) for some in chunks])
+
+    def take(self, state: State, frames: Tensor, out: Tensor) -> tuple[State, Tensor]:
+        """Add generated chunks (K, M, W), the next ones of frames (M, T); gives frames (M, N) that are done."""
+        if not len(out):
+            return replace(state, frames=frames), frames[:, :0]
         sums, weights = self.added(out, state.sums, state.weights)
-        ready = count * self.hop
+        ready = len(out) * self.hop
         last, following = state.next + ready - self.hop, state.next + ready
         dropped = max(0, following - self.width)
         kept = State(frames[:, dropped:], following - dropped, sums[:, ready:], weights[ready:], last - dropped)
@@ -88,26 +107,42 @@ class ChunkedConversion:
         all_weights[0, : len(weights)] += weights
         return faded, all_weights[0]
 
-    def end(self, state: State, tail: str = "context") -> Tensor:
-        """The last frames (M, N).
+    def end(self, states: Sequence[State], tail: str = "context") -> list[Tensor]:
+        """The last frames (M, N) of each.
 
         Args:
             tail: what fills the last chunk: "context", the W frames that end the mel, so that it starts before the
                 others end (the authors' notebook), or "pad", silence (the article). A mel under W frames is padded.
         """
-        left = state.frames.shape[-1] - state.next
-        if left == 0:
-            return state.frames[:, :0]
-        sums, weights = (torch.nn.functional.pad(one, (0, left - one.shape[-1])) for one in (state.sums, state.weights))
+        firsts = [self.last_chunk(state, tail) for state in states]
+        chunks = [
+            state.frames.new_zeros(0, len(state.frames), self.width) if first is None else self.filled(state, first)
+            for state, first in zip(states, firsts, strict=True)
+        ]
+        outs = self.generated(chunks)
+        return [self.finish(*one) for one in zip(states, firsts, outs, strict=True)]
+
+    def last_chunk(self, state: State, tail: str) -> int | None:
+        """Place of the start of the chunk that ends a mel, if there is one left."""
+        if state.frames.shape[-1] == state.next:
+            return None
         first = state.frames.shape[-1] - self.width
         if tail == "pad" or first < 0:
             first = state.next
-        if state.done is None or first != state.done:
-            chunk = state.frames[:, first:]
-            filled = torch.nn.functional.pad(chunk, (0, self.width - chunk.shape[-1]), value=SILENCE)
-            out = self.generator(filled[None])[0]
+        return None if first == state.done else first
+
+    def filled(self, state: State, first: int) -> Tensor:
+        """A chunk (1, M, W) of the frames from a place on, filled with silence."""
+        chunk = state.frames[:, first:]
+        return torch.nn.functional.pad(chunk, (0, self.width - chunk.shape[-1]), value=SILENCE)[None]
+
+    def finish(self, state: State, first: int | None, out: Tensor) -> Tensor:
+        """The last frames (M, N), with the last chunk (1, M, W), if there was one."""
+        left = state.frames.shape[-1] - state.next
+        sums, weights = (torch.nn.functional.pad(one, (0, left - one.shape[-1])) for one in (state.sums, state.weights))
+        if first is not None:
             window = self.window.to(out)
             begin = state.next - first
-            sums = sums + (out * window)[:, begin : begin + left]
+            sums = sums + (out[0] * window)[:, begin : begin + left]
             weights = weights + window[begin : begin + left]
         return sums / weights

@@ -74,5 +74,5 @@ class Converter:
     def translate(self, mel: Tensor, tail: str) -> Tensor:
         """A mel (M, T) through the generator, chunk by chunk."""
         begun = self.chunked.start(len(mel), self.device)
-        state, converted = self.chunked.step(begun, mel.to(self.device))
-        return torch.cat([converted, self.chunked.end(state, tail)], dim=-1)
+        states, converted = self.chunked.step([begun], [mel.to(self.device)])
+        return torch.cat([*converted, *self.chunked.end(states, tail)], dim=-1)

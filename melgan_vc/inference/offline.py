@@ -1,97 +1,233 @@
-"""Recordings to converted recordings: same duration, sample rate and channels."""
+"""Recordings to converted recordings: same duration, sample rate, channels and level, in bounded memory."""
 
-from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
-import torch
 
 from melgan_vc.audio import io
-from melgan_vc.audio.decode import SUFFIXES
 from melgan_vc.audio.griffin_lim import GriffinLim
-from melgan_vc.audio.inversion import Inverter
+from melgan_vc.audio.inversion import Inversion
+from melgan_vc.audio.layout import Layout
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.errors import UserError
+from melgan_vc.inference.background import background
 from melgan_vc.inference.converter import Converter
+from melgan_vc.inference.jobs import Job
+from melgan_vc.inference.recording import Conversion, Opener, of_array, of_file
+from melgan_vc.inference.sound import SoundState, SoundSteps
+from melgan_vc.inference.translation import Translated, TranslationState, TranslationSteps
+
+AHEAD = 2  # batches that are translated before they are inverted
+Advance = Callable[[float], object]
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes:
+        job: it.
+        gain: that kept the recording under full scale, 1 or less.
+        error: why it could not be converted, if so.
+    """
+
+    job: Job
+    gain: float = 1.0
+    error: UserError | None = None
+
+
+@dataclass
+class Running(Generic[Key]):
+    """A recording that is being converted, and what its streams' steps keep."""
+
+    key: Key
+    conversion: Conversion
+    translations: list[TranslationState]
+    sounds: list[SoundState]
+    given: int = 0  # samples of each stream
+
+
+@dataclass(frozen=True)
+class Batch(Generic[Key]):
+    """What one step of all running recordings gave.
+
+    Attributes:
+        failed: those that turned out to be damaged.
+        going, ended: translations of each stream of those that go on, and of those that do not.
+    """
+
+    failed: Sequence[tuple[Key, UserError]]
+    going: Sequence[tuple[Running[Key], list[Translated]]]
+    ended: Sequence[tuple[Running[Key], list[Translated]]]
 
 
 class OfflineConverter:
     """Whole recordings through front end, generator and inversion.
 
+    Recordings and their channels are converted side by side: their chunks go through the generator together, in one
+    thread, and in another their mels are inverted.
+
     Args:
         converter: mel to mel.
         inverter: mel to waveform; Griffin-Lim by default.
         tail: how the last chunk is filled, see :meth:`Converter.convert`.
+        channels: see :class:`melgan_vc.audio.layout.Layout`.
+        gate_db: where the source is under this level in dBFS (root mean square), silence is given; None: nowhere.
+        level: "source" makes conversions as loud as their sources (BS.1770), a number so many LUFS; None leaves them.
+        files_at_once: recordings side by side.
     """
 
-    def __init__(self, converter: Converter, inverter: Inverter | None = None, tail: str = "context") -> None:
+    def __init__(
+        self,
+        converter: Converter,
+        inverter: Inversion | None = None,
+        tail: str = "context",
+        channels: str = "each",
+        gate_db: float | None = -60.0,
+        level: str | float | None = "source",
+        files_at_once: int = 4,
+    ) -> None:
+        if level not in ("source", None) and (isinstance(level, bool) or not isinstance(level, int | float)):
+            raise UserError(f"level is {level!r}: give source, a number of LUFS such as -23, or null")
+        if isinstance(files_at_once, bool) or not isinstance(files_at_once, int) or files_at_once < 1:
+            raise UserError(f"files_at_once is {files_at_once!r}: give a whole number from 1")
+        Layout(channels, 1)
         self.audio = converter.bundle.audio
         self.converter = converter
         self.front_end = MelTransform(self.audio)
-        self.inverter = inverter if inverter is not None else GriffinLim(self.audio)
+        self.inverter = (inverter if inverter is not None else GriffinLim(self.audio)).to(converter.device)
         self.tail = tail
+        self.channels = channels
+        self.level = level
+        self.files_at_once = files_at_once
+        self.translation = TranslationSteps(converter, tail)
+        self.sound = SoundSteps(self.inverter, gate_db)
 
-    @torch.no_grad()
     def convert(self, waveform: np.ndarray, sample_rate: int) -> np.ndarray:
-        """Translate a waveform (C, N) float32 at any sample rate, each channel on its own, to the same shape."""
-        ours = io.resample(waveform, sample_rate, self.audio.sample_rate)
-        channels = []
-        for channel in torch.from_numpy(np.ascontiguousarray(ours)):
-            mel = self.converter.convert(self.front_end(channel), self.tail)
-            channels.append(self.inverter(mel[None], samples=len(channel))[0].numpy())
-        return io.resample(np.stack(channels), self.audio.sample_rate, sample_rate, samples=waveform.shape[-1])
+        """Translate a waveform (C, N) float32 at any sample rate to the same shape."""
+        (_, done), *_ = self.run([(None, of_array(waveform, sample_rate))])
+        if isinstance(done, UserError):
+            raise done
+        with closing(done):
+            return np.ascontiguousarray(np.concatenate(list(done.converted(self.level))).T)
 
     def convert_file(self, path: Path, output: Path) -> float:
         """Convert one recording; returns the gain that kept it under full scale, 1 or less."""
-        recording = io.read(path)
-        converted = self.convert(recording.waveform, recording.sample_rate)
-        return io.write(output, converted, recording.sample_rate, recording.subtype)
+        (outcome,) = self.convert_files([Job(path, output)])
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.gain
+
+    def convert_files(self, jobs: Iterable[Job], advance: Advance = lambda seconds: None) -> Iterator[Outcome]:
+        """Convert recordings, each under its final name when it is whole; what came of each, as they end.
+
+        Args:
+            advance: told how many seconds of sound have been converted since it was told last.
+        """
+        for job, done in self.run(((job, of_file(job.path)) for job in jobs), advance):
+            if isinstance(done, UserError):
+                yield Outcome(job, error=done)
+                continue
+            with closing(done):
+                yield self.written(job, done)
+
+    def written(self, job: Job, done: Conversion) -> Outcome:
+        """Write a converted recording."""
+        blocks = partial(done.converted, self.level)
+        channels = done.layout.channels
+        try:
+            gain = io.write_blocks(job.output, blocks, channels, done.sample_rate, done.subtype, done.tags)
+        except UserError as error:
+            return Outcome(job, error=error)
+        return Outcome(job, gain)
+
+    def run(
+        self, sources: Iterable[tuple[Key, Opener]], advance: Advance = lambda seconds: None
+    ) -> Iterator[tuple[Key, Conversion | UserError]]:
+        """Convert recordings; each by its key, converted or what is wrong with it, as they end."""
+        with closing(background(self.translated(iter(sources)), AHEAD)) as batches:
+            for batch in batches:
+                yield from batch.failed
+                self.make_sound(batch.going, advance)
+                self.make_sound(batch.ended, advance)
+                yield from self.finished(batch.ended)
+
+    def translated(self, sources: Iterator[tuple[Key, Opener]]) -> Iterator[Batch[Key]]:
+        """Translate recordings block by block, so many side by side."""
+        running: list[Running[Key]] = []
+        try:
+            while True:
+                failed: list[tuple[Key, UserError]] = []
+                for key, source in islice(sources, self.files_at_once - len(running)):
+                    try:
+                        running.append(self.begun(key, Conversion(source, self.translation.front_end, self.channels)))
+                    except UserError as error:
+                        failed.append((key, error))
+                if not running and not failed:
+                    return
+                going, ended = self.translate_step(running, failed)
+                yield Batch(failed, going, ended)
+                running = [one for one, _ in going]
+        finally:
+            for one in running:
+                one.conversion.close()
+
+    def begun(self, key: Key, conversion: Conversion) -> Running[Key]:
+        translations = [self.translation.start(loudest) for loudest in conversion.survey.loudest]
+        return Running(key, conversion, translations, [self.sound.start() for _ in translations])
+
+    def translate_step(
+        self, running: Sequence[Running[Key]], failed: list[tuple[Key, UserError]]
+    ) -> tuple[list[tuple[Running[Key], list[Translated]]], list[tuple[Running[Key], list[Translated]]]]:
+        """The next block of each recording, all of them in one call of the generator, and the ends of others."""
+        going, blocks, ended = [], [], []
+        for one in running:
+            try:
+                block = next(one.conversion.blocks, None)
+            except UserError as error:  # it was sound a moment ago
+                one.conversion.close()
+                failed.append((one.key, error))
+                continue
+            if block is None:
+                ended.append(one)
+            else:
+                going.append(one)
+                blocks += block
+                one.given += len(block[0])
+        states = [state for one in going for state in one.translations]
+        states, pieces = self.translation.step(states, blocks)
+        for one in going:
+            count = len(one.translations)
+            one.translations, states = states[:count], states[count:]
+        last = self.translation.end([state for one in ended for state in one.translations])
+        return shared(going, pieces), shared(ended, last)
+
+    def make_sound(self, some: Sequence[tuple[Running[Key], list[Translated]]], advance: Advance) -> None:
+        """Invert what was translated, and keep the sound."""
+        states = [state for one, _ in some for state in one.sounds]
+        states, sounds = self.sound.step(states, [piece for _, pieces in some for piece in pieces])
+        for one, _ in some:
+            count = len(one.sounds)
+            one.sounds, states = states[:count], states[count:]
+            one.conversion.take(sounds[:count])
+            advance(len(sounds[0]) / self.audio.sample_rate)
+            sounds = sounds[count:]
+
+    def finished(self, ended: Sequence[tuple[Running[Key], list[Translated]]]) -> Iterator[tuple[Key, Conversion]]:
+        """Recordings with their last samples."""
+        for one, _ in ended:
+            one.conversion.take(self.sound.end(one.sounds, [one.given] * len(one.sounds)))
+            yield one.key, one.conversion
 
 
-@dataclass(frozen=True)
-class Job:
-    """One recording to convert and where to."""
-
-    path: Path
-    output: Path
-
-
-def plan(files: list[Path], folder: Path | None, output: Path) -> list[Job]:
-    """Where each recording goes, as .wav unless a single file's name says otherwise.
-
-    Args:
-        files: recordings.
-        folder: that they were found in, whose tree ``output`` then mirrors; None for a single file.
-        output: a folder, or for a single file also a file name with an audio suffix.
-
-    Raises:
-        UserError: a recording would be overwritten, or the output cannot be what it is named.
-    """
-    names_file = output.suffix.lower() in SUFFIXES and not output.is_dir()
-    if folder is None:
-        job = Job(files[0], output if names_file else output / f"{files[0].stem}.wav")
-        if job.output.resolve() == files[0].resolve():
-            raise UserError(f"{job.output}: is the recording itself; give another name for the output")
-        if names_file:
-            io.check_writable_format(output)
-        return [job]
-    if names_file or output.is_file():
-        raise UserError(f"{output}: is named like a file, but the input is a folder; give a folder for the output")
-    if output.resolve().is_relative_to(folder.resolve()):
-        raise UserError(f"{output}: lies in the input folder, so it would be converted too; give a folder outside it")
-    return [
-        Job(path, output / name)
-        for path, name in zip(files, wav_names([f.relative_to(folder) for f in files]), strict=True)
-    ]
-
-
-def wav_names(names: list[Path]) -> list[Path]:
-    """A .wav name for each recording; those that would share one keep their suffix: a.mp3.wav."""
-    plain = [name.with_name(f"{name.stem}.wav") for name in names]
-    full = [name.with_name(f"{name.name}.wav") for name in names]
-    counts = Counter(str(name).casefold() for name in plain + full)
-    chosen = [whole if counts[str(short).casefold()] > 1 else short for short, whole in zip(plain, full, strict=True)]
-    if len({str(name).casefold() for name in chosen}) < len(chosen):
-        raise UserError("some recordings differ in upper and lower case alone; rename them")
-    return chosen
+def shared(some: Sequence[Running[Key]], pieces: Sequence[Translated]) -> list[tuple[Running[Key], list[Translated]]]:
+    """Each recording with those of the pieces that are of its streams."""
+    left = iter(pieces)
+    return [(one, list(islice(left, len(one.sounds)))) for one in some]

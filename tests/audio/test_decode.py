@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
 from melgan_vc.audio import decode, io
 from melgan_vc.errors import UserError
@@ -62,7 +63,7 @@ def test_resampling_in_blocks_is_resampling_as_a_whole(tone, tmp_path):
     soundfile.write(tmp_path / "x.wav", tone.T, 48000, subtype="FLOAT")
     blocks = list(io.mono_blocks(tmp_path / "x.wav", 16000, "left"))
     assert len(blocks) > 1
-    whole = io.resample(tone[:1], 48000, 16000)[0]
+    whole = soxr.resample(tone[0], 48000, 16000)
     assert np.concatenate(blocks).shape == whole.shape
     assert np.abs(np.concatenate(blocks) - whole).max() < 1e-6
 

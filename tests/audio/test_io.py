@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from melgan_vc.audio import io
+from melgan_vc.audio import decode, io
 from melgan_vc.errors import UserError
 
 
@@ -33,9 +33,23 @@ def test_mono_is_the_mean_of_the_channels_at_the_rate_asked_for(tmp_path):
     assert np.abs(mono - expected)[200:-200].max() < 1e-3
 
 
-def test_resample_fills_to_the_samples_asked_for():
-    assert io.resample(np.ones((2, 3), np.float32), 48000, 8000, samples=7).shape == (2, 7)
-    assert io.resample(np.ones((1, 1), np.float32), 48000, 8000).shape == (1, 1)
+def test_resampling_gives_a_sample_at_least():
+    for samples, rates in ((1, (48000, 8000)), (3, (48000, 8000)), (1, (8000, 48000))):
+        blocks = list(io.resampled(iter([np.ones((samples, 2), np.float32)]), 2, *rates))
+        assert sum(map(len, blocks)) >= 1 and {block.shape[1] for block in blocks} == {2}
+
+
+def test_tags_stay_and_a_wav_over_4_gb_is_an_rf64(tmp_path, monkeypatch):
+    tags = {"title": "Ü and 音", "artist": "somebody", "genre": "test"}
+    for name in ("x.wav", "x.flac", "x.ogg", "x.mp3"):
+        io.write_blocks(tmp_path / name, lambda: iter([np.zeros((8000, 2), np.float32)]), 2, 8000, tags=tags)
+        with decode.opened(tmp_path / name) as stream:
+            assert (stream.channels, stream.sample_rate, stream.seconds) == (2, 8000, 1.0)
+            assert stream.tags.items() >= tags.items()
+    monkeypatch.setattr(io, "LARGEST_WAV", 30000)
+    io.write(tmp_path / "large.wav", np.zeros((2, 8000), np.float32), 8000)
+    assert soundfile.info(tmp_path / "large.wav").format == "RF64"
+    assert io.read(tmp_path / "large.wav").waveform.shape == (2, 8000)
 
 
 def test_text_named_wav_is_refused(tmp_path):

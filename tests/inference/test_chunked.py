@@ -21,12 +21,28 @@ def bumpy(chunks: Tensor) -> Tensor:
 
 
 def converted(conversion: ChunkedConversion, mel: Tensor, size: int, tail: str = "context") -> Tensor:
-    state, pieces = conversion.start(len(mel)), []
+    states, pieces = [conversion.start(len(mel))], []
     for block in mel.split(size, dim=-1):
-        state, piece = conversion.step(state, block)
-        assert state.frames.shape[-1] <= 3 * WIDTH, "the state grows"
-        pieces.append(piece)
-    return torch.cat([*pieces, conversion.end(state, tail)], dim=-1)
+        states, done = conversion.step(states, [block])
+        assert states[0].frames.shape[-1] <= 3 * WIDTH, "the state grows"
+        pieces += done
+    return torch.cat([*pieces, *conversion.end(states, tail)], dim=-1)
+
+
+def test_mels_side_by_side_do_not_touch_one_another_and_share_calls_of_the_generator() -> None:
+    calls = []
+
+    def counted(chunks: Tensor) -> Tensor:
+        calls.append(len(chunks))
+        return bumpy(chunks)
+
+    conversion, alone = ChunkedConversion(counted, WIDTH, 0.5), ChunkedConversion(bumpy, WIDTH, 0.5)
+    mels = [torch.rand(3, frames) for frames in (50, 9, 3, 50)]
+    states, done = conversion.step([conversion.start(3) for _ in mels], mels)
+    together = [torch.cat(one, dim=-1) for one in zip(done, conversion.end(states), strict=True)]
+    assert len(calls) == 2 and calls[0] > 20
+    for mel, found in zip(mels, together, strict=True):
+        assert torch.allclose(found, converted(alone, mel, 100), atol=1e-6)
 
 
 @pytest.mark.parametrize("tail", ["context", "pad"])

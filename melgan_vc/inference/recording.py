@@ -1,0 +1,162 @@
+"""One recording on its way through a conversion."""
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from melgan_vc.audio import io
+from melgan_vc.audio.decode import Stream, opened
+from melgan_vc.audio.frames import FrameSteps
+from melgan_vc.audio.layout import Layout
+from melgan_vc.audio.loudness import Meter
+from melgan_vc.errors import UserError
+
+HELD = 32 << 20  # bytes of converted sound that are kept in memory; more goes to a file without a name
+PIECE = 1 << 16  # samples of each stream that are read back at a time
+LARGEST_GAIN = 30.0  # dB that a conversion's level is changed by, at most
+Opener = Callable[[], AbstractContextManager[Stream]]
+
+
+def of_file(path: Path) -> Opener:
+    """Opens a file as often as it is asked to."""
+    return lambda: opened(path)
+
+
+def of_array(waveform: np.ndarray, sample_rate: int) -> Opener:
+    """Opens a waveform (C, N) as if it were a file."""
+    step = 10 * sample_rate
+
+    def blocks() -> Iterator[np.ndarray]:
+        if waveform.ndim != 2 or not waveform.size:
+            raise UserError(f"the waveform has shape {waveform.shape}; give (C, N) with a sample at least")
+        if not np.isfinite(waveform).all():
+            raise UserError("the waveform holds NaN or infinite samples: repair or re-export the recording")
+        for start in range(0, waveform.shape[1], step):
+            yield np.ascontiguousarray(waveform[:, start : start + step].T, np.float32)
+
+    seconds = waveform.shape[-1] / sample_rate
+    return lambda: nullcontext(Stream(sample_rate, len(waveform), "FLOAT", seconds, {}, blocks()))
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What must be known of a recording before it is converted.
+
+    Attributes:
+        samples: (N) of each channel.
+        loudest: of each stream, level in dB of its loudest mel bin.
+        loudness: of each stream, in LUFS.
+    """
+
+    samples: int
+    loudest: tuple[float, ...]
+    loudness: tuple[float, ...]
+
+
+class Conversion:
+    """A recording's streams at the model's rate, and what they were converted to.
+
+    Args:
+        source: opens the recording.
+        front_end: of the model.
+        policy: see :class:`melgan_vc.audio.layout.Layout`.
+    """
+
+    def __init__(self, source: Opener, front_end: FrameSteps, policy: str) -> None:
+        self.source = source
+        self.front_end = front_end
+        self.rate = front_end.spec.sample_rate
+        with source() as stream:
+            self.sample_rate, self.subtype, self.tags = stream.sample_rate, stream.subtype, dict(stream.tags)
+            self.layout = Layout(policy, stream.channels)
+        self.streams = self.layout.streams
+        self.survey = self.surveyed()
+        self.blocks = self.model_blocks()
+        self.sound = tempfile.SpooledTemporaryFile(HELD)  # noqa: SIM115  (N, S) float32, until close
+        self.meters = [Meter(self.rate) for _ in range(self.streams)]
+
+    @property
+    def seconds(self) -> float:
+        """Duration."""
+        return self.survey.samples / self.sample_rate
+
+    def surveyed(self) -> Survey:
+        """Read the recording once; what is wrong with it is found before anything is converted."""
+        samples = 0
+
+        def counted(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+            nonlocal samples
+            for block in blocks:
+                samples += len(block)
+                yield block
+
+        meters = [Meter(self.rate) for _ in range(self.streams)]
+        states = [self.front_end.start() for _ in meters]
+        for block in self.model_blocks(counted):
+            for at, (meter, one) in enumerate(zip(meters, block, strict=True)):
+                meter.push(one.numpy())
+                states[at], _ = self.front_end.step(states[at], one)
+        ends = [self.front_end.end(state)[0] for state in states]
+        return Survey(samples, tuple(end.loudest for end in ends), tuple(meter.loudness for meter in meters))
+
+    def model_blocks(
+        self, watched: Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]] = iter
+    ) -> Iterator[list[Tensor]]:
+        """The streams (S of (N,)) at the model's rate.
+
+        Args:
+            watched: what blocks (N, C) of the recording go through on the way.
+        """
+        with self.source() as stream:
+            apart = (self.layout.apart(block) for block in watched(stream.blocks))
+            for block in io.resampled(apart, self.streams, stream.sample_rate, self.rate):
+                yield list(torch.from_numpy(np.ascontiguousarray(block.T)))
+
+    def take(self, sounds: list[Tensor]) -> None:
+        """Keep converted samples (N,) of each stream."""
+        for meter, sound in zip(self.meters, sounds, strict=True):
+            meter.push(sound.numpy())
+        self.sound.write(np.ascontiguousarray(torch.stack(sounds, dim=1).numpy()).tobytes())
+
+    def gains(self, level: str | float | None) -> np.ndarray:
+        """What each stream is multiplied by (S,).
+
+        Args:
+            level: "source" makes each as loud as it was; a number, so many LUFS; None changes nothing.
+        """
+        changes = []
+        for before, meter in zip(self.survey.loudness, self.meters, strict=True):
+            wanted = before if level == "source" else level
+            known = isinstance(wanted, int | float) and math.isfinite(wanted) and math.isfinite(meter.loudness)
+            change = wanted - meter.loudness if known else 0.0  # type: ignore[operator]
+            changes.append(min(max(change, -LARGEST_GAIN), LARGEST_GAIN))
+        return np.asarray(10 ** (np.asarray(changes) / 20), np.float32)
+
+    def converted(self, level: str | float | None) -> Iterator[np.ndarray]:
+        """What came of the recording, in blocks (N, C) at its own rate, as many samples as it has."""
+        gains = self.gains(level)
+        left = self.survey.samples
+        found = io.resampled((one * gains for one in self.kept()), self.streams, self.rate, self.sample_rate)
+        for block in found:
+            yield self.layout.together(block[:left])
+            left -= min(left, len(block))
+        if left:
+            yield np.zeros((left, self.layout.channels), np.float32)
+
+    def kept(self) -> Iterator[np.ndarray]:
+        """The converted streams in blocks (N, S)."""
+        self.sound.seek(0)
+        while data := self.sound.read(PIECE * self.streams * 4):
+            yield np.frombuffer(data, np.float32).reshape(-1, self.streams)
+
+    def close(self) -> None:
+        """Let go of the recording and of what was kept."""
+        self.blocks.close()  # type: ignore[attr-defined]
+        self.sound.close()

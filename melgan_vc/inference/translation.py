@@ -1,0 +1,82 @@
+"""Waveforms at the model's rate to translated mels, block by block and several side by side: states in, states out."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from melgan_vc.audio.frames import Frames, FrameState, FrameSteps
+from melgan_vc.errors import UserError
+from melgan_vc.inference import chunked
+from melgan_vc.inference.chunked import TAILS
+from melgan_vc.inference.converter import Converter
+
+
+@dataclass(frozen=True)
+class TranslationState:
+    """What is kept of one waveform between two blocks: by the front end, and by the chunks."""
+
+    frames: FrameState
+    chunks: chunked.State
+
+
+@dataclass(frozen=True)
+class Translated:
+    """What a block gave.
+
+    Attributes:
+        mel: (M, T) translated frames, normalised.
+        level: (T',) in dBFS, of the source's frames; they come before the translation of the same frames does.
+    """
+
+    mel: Tensor
+    level: Tensor
+
+
+class TranslationSteps:
+    """Front end and generator of a bundle.
+
+    Args:
+        converter: mel to mel.
+        tail: how the last chunk is filled, see :meth:`melgan_vc.inference.chunked.ChunkedConversion.end`.
+    """
+
+    def __init__(self, converter: Converter, tail: str = "context") -> None:
+        if tail not in TAILS:
+            raise UserError(f"tail is {tail!r}: give one of {', '.join(TAILS)}")
+        self.spec = converter.bundle.audio
+        self.device = converter.device
+        self.front_end = FrameSteps(self.spec)
+        self.chunked = converter.chunked
+        self.tail = tail
+
+    def start(self, loudest: float = -math.inf) -> TranslationState:
+        """The state before the first sample; see :meth:`melgan_vc.audio.frames.FrameSteps.start`."""
+        return TranslationState(self.front_end.start(loudest), self.chunked.start(self.spec.n_mels, self.device))
+
+    @torch.no_grad()
+    def step(
+        self, states: Sequence[TranslationState], blocks: Sequence[Tensor]
+    ) -> tuple[list[TranslationState], list[Translated]]:
+        """Take samples (N,) of each waveform; all chunks that they complete go through the generator together."""
+        stepped = [self.front_end.step(state.frames, block) for state, block in zip(states, blocks, strict=True)]
+        return self.translate(states, stepped)
+
+    @torch.no_grad()
+    def end(self, states: Sequence[TranslationState]) -> list[Translated]:
+        """What is left of each."""
+        states, pieces = self.translate(states, [self.front_end.end(state.frames) for state in states])
+        last = self.chunked.end([state.chunks for state in states], self.tail)
+        return [
+            Translated(torch.cat([piece.mel, mel], dim=1), piece.level) for piece, mel in zip(pieces, last, strict=True)
+        ]
+
+    def translate(
+        self, states: Sequence[TranslationState], stepped: Sequence[tuple[FrameState, Frames]]
+    ) -> tuple[list[TranslationState], list[Translated]]:
+        mels = [frames.mel.to(self.device) for _, frames in stepped]
+        chunks, out = self.chunked.step([state.chunks for state in states], mels)
+        kept = [TranslationState(state, chunk) for (state, _), chunk in zip(stepped, chunks, strict=True)]
+        return kept, [Translated(mel, frames.level) for mel, (_, frames) in zip(out, stepped, strict=True)]
