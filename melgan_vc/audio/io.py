@@ -23,7 +23,7 @@ MONO: dict[str, Callable[[np.ndarray], np.ndarray]] = {  # (N, C) to (N,)
     "left": lambda block: np.ascontiguousarray(block[:, 0]),
     "right": lambda block: np.ascontiguousarray(block[:, min(1, block.shape[1] - 1)]),
 }
-FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3", ".aif": "AIFF", ".aiff": "AIFF"}
+FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".aif": "AIFF", ".aiff": "AIFF"}
 BYTES = {"PCM_16": 2, "PCM_24": 3, "DOUBLE": 8}  # of a sample; other subtypes take 4 or less
 LARGEST_WAV = 4_000_000_000  # bytes; a plain WAV counts them with 32 bits
 PCM_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")

@@ -41,7 +41,7 @@ def test_resampling_gives_a_sample_at_least():
 
 def test_tags_stay_and_a_wav_over_4_gb_is_an_rf64(tmp_path, monkeypatch):
     tags = {"title": "Ü and 音", "artist": "somebody", "genre": "test"}
-    for name in ("x.wav", "x.flac", "x.ogg", "x.mp3"):
+    for name in ("x.wav", "x.flac", "x.ogg"):
         io.write_blocks(tmp_path / name, lambda: iter([np.zeros((8000, 2), np.float32)]), 2, 8000, tags=tags)
         with decode.opened(tmp_path / name) as stream:
             assert (stream.channels, stream.sample_rate, stream.seconds) == (2, 8000, 1.0)

@@ -53,9 +53,9 @@ def test_a_tree_is_mirrored_and_twins_keep_their_suffix():
 
 def test_one_recording_goes_to_the_file_named_or_into_a_folder(tmp_path):
     assert plan([Path("a.mp3")], None, Path("b.flac"))[0].output == Path("b.flac")
-    assert plan([Path("a.mp3")], None, Path("folder"))[0].output == Path("folder/a.mp3")
-    with pytest.raises(UserError, match=r"cannot write \.m4a"):
-        plan([Path("a.wav")], None, Path("b.m4a"))
+    assert plan([Path("a.mp3")], None, Path("folder"))[0].output == Path("folder/a.wav")
+    with pytest.raises(UserError, match=r"cannot write \.mp3"):
+        plan([Path("a.wav")], None, Path("b.mp3"))
 
 
 def test_no_recording_is_overwritten_or_converted_twice(tmp_path):
