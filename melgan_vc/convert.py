@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from melgan_vc.cli import command
 from melgan_vc.errors import UserError
+from melgan_vc.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from melgan_vc.inference.jobs import Job
@@ -32,6 +33,7 @@ def main(cfg: DictConfig) -> None:
     given = corpus.locate(cfg.input)
     files = corpus.find(given) if given.is_dir() else [given]
     planned = plan(files, given if given.is_dir() else None, Path(cfg.output).expanduser())
+    keep_freed_memory()
     torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # for two threads compute at a time
     converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap)
     if cfg.get("audio") is not None:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from melgan_vc.audio.inversion import BLOCK_SECONDS, Inversion, Problem, number, whole
+from melgan_vc.audio.inversion import Inversion, Problem, number, whole
 from melgan_vc.spec import AudioSpec
 
 DECAY = 0.9999  # of the learning rate, each step
@@ -24,7 +24,7 @@ class GradientSearch(Inversion):
         spec: AudioSpec,
         steps: int = 2000,
         lr: float = 0.003,
-        block_seconds: float = BLOCK_SECONDS,
+        block_seconds: float = 8.0,
         seed: int = 0,
     ) -> None:
         super().__init__(spec, block_seconds, seed)

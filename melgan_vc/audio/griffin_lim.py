@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from melgan_vc.audio import kernels
 from melgan_vc.audio.inversion import BLOCK_SECONDS, Inversion, Problem, number, whole
 from melgan_vc.audio.phase import PhaseGradient
 from melgan_vc.audio.spectrum import power_of
@@ -61,11 +62,10 @@ class GriffinLim(Inversion):
         before: Tensor | None = None
         for iteration in range(self.iterations):
             found = spectrum.analyse(self.signal(estimate, overlap, problem.known))
-            pushed = found.clone() if before is None else beyond(before, found, self.momentum)
-            before = found
             if self.refit_every and iteration % self.refit_every == self.refit_every - 1:
-                magnitude = spectrum.refitted(power_of(found), wanted).sqrt()
-            estimate = pushed.mul_(magnitude * power_of(pushed).clamp_(min=SMALLEST).rsqrt_())
+                magnitude = spectrum.refitted(power_of(found), wanted).sqrt_()
+            estimate = beyond(found if before is None else before, found, self.momentum, magnitude)
+            before = found
         return self.signal(estimate, overlap, problem.known)
 
     def signal(self, estimate: Tensor, overlap: Tensor, known: Tensor) -> Tensor:
@@ -89,7 +89,9 @@ class GriffinLim(Inversion):
         return torch.from_numpy(np.stack(found)).to(magnitude)
 
 
-def beyond(before: Tensor, found: Tensor, momentum: float) -> Tensor:
-    """A complex tensor moved on by a share of its last change."""
-    moved = torch.lerp(torch.view_as_real(before), torch.view_as_real(found), 1 + momentum)
-    return torch.view_as_complex(moved)
+def beyond(before: Tensor, found: Tensor, momentum: float, magnitude: Tensor) -> Tensor:
+    """A spectrum (B, T, F) moved on by a share of its last change, and brought to magnitudes."""
+    if kernels.fitting(before, found, magnitude):
+        return kernels.beyond(before, found, momentum, magnitude)
+    moved = torch.view_as_complex(torch.lerp(torch.view_as_real(before), torch.view_as_real(found), 1 + momentum))
+    return moved.mul_(magnitude * power_of(moved).clamp_(min=SMALLEST).rsqrt_())

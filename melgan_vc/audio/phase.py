@@ -6,11 +6,9 @@ frame needs only the one before it, so a phase goes on from block to block. In p
 an eighth of the time, and what lies within a fifth of a dB may be followed in another order.
 """
 
-from collections.abc import Callable
-
-import numba
 import numpy as np
 
+from melgan_vc.audio.kernels import compiled
 from melgan_vc.spec import AudioSpec
 
 HANN = 0.25645  # of the window's length squared: the width of the Gaussian that is nearest to a Hann window
@@ -56,14 +54,6 @@ class PhaseGradient:
             out[:first] = known
         integrate(level, per_frame, per_bin, out, first, np.log(QUIET))
         return out
-
-
-def compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """A function as machine code, which is kept for the next time where there is a place that can be written."""
-    try:
-        return numba.njit(nogil=True, cache=True)(function)
-    except RuntimeError:
-        return numba.njit(nogil=True)(function)
 
 
 @compiled

@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from melgan_vc.audio import kernels
 from melgan_vc.audio.stream import front_end
 from melgan_vc.spec import AudioSpec
 
@@ -52,11 +53,17 @@ class Spectrum(nn.Module):
 
     def analyse(self, signal: Tensor) -> Tensor:
         """STFT (B, T, F) of a signal (B, S)."""
-        return torch.fft.rfft(signal.unfold(-1, self.spec.n_fft, self.spec.hop_length) * self.window)
+        hop = self.spec.hop_length
+        if kernels.fitting(signal, self.window):
+            return torch.fft.rfft(kernels.framed(signal, self.window, hop))
+        return torch.fft.rfft(signal.unfold(-1, self.spec.n_fft, hop) * self.window)
 
     def added(self, frames: Tensor) -> Tensor:
-        """Frames (B, T, n_fft) added up where they overlap: (B, S)."""
+        """Frames (B, T, n_fft) windowed and added up where they overlap: (B, S)."""
         hop = self.spec.hop_length
+        if kernels.fitting(frames, self.window):
+            return kernels.overlapped(frames, self.window, hop)
+        frames = frames * self.window
         batch, count, length = frames.shape
         parts = -(-length // hop)
         if length < parts * hop:
@@ -69,12 +76,12 @@ class Spectrum(nn.Module):
 
     def overlap(self, frames: int) -> Tensor:
         """Sum of the squared windows (1, S) of so many frames, as :meth:`synthesise` divides by it."""
-        squares = self.window.square().expand(1, frames, -1).contiguous()
-        return self.added(squares).clamp(min=1e-8)
+        windows = self.window.expand(1, frames, -1).contiguous()
+        return self.added(windows).clamp(min=1e-8)
 
     def synthesise(self, spectrum: Tensor, overlap: Tensor) -> Tensor:
         """The signal (B, S) whose STFT is nearest to a spectrum (B, T, F) (Griffin and Lim, 1984, eq. 6)."""
-        return self.added(torch.fft.irfft(spectrum, n=self.spec.n_fft).mul_(self.window)).div_(overlap)
+        return self.added(torch.fft.irfft(spectrum, n=self.spec.n_fft)).div_(overlap)
 
     def adjoint(self, half: Tensor) -> Tensor:
         """What a gradient of a loss for the STFT is for the signal: (B, S).
@@ -85,8 +92,7 @@ class Spectrum(nn.Module):
         half[..., 0] *= 2  # irfft takes each of the others twice
         if self.spec.n_fft % 2 == 0:
             half[..., -1] *= 2
-        frames = torch.fft.irfft(half, n=self.spec.n_fft, norm="forward")
-        return self.added(frames.mul_(self.window))
+        return self.added(torch.fft.irfft(half, n=self.spec.n_fft, norm="forward"))
 
     def mel(self, power: Tensor) -> Tensor:
         """Mel power (B, T, M) of linear power (B, T, F)."""
@@ -118,4 +124,6 @@ class Spectrum(nn.Module):
 
 def power_of(spectrum: Tensor) -> Tensor:
     """Power of a complex spectrum, of the same shape."""
+    if kernels.fitting(spectrum):
+        return kernels.squared(spectrum)
     return spectrum.real.square().add_(spectrum.imag.square())

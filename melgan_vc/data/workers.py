@@ -1,6 +1,5 @@
 """As many processes for a preparation as the memory has room for; they end with the one that started them."""
 
-import ctypes
 import os
 import signal
 import threading
@@ -8,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing import connection, forkserver, get_context, parent_process
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -19,6 +18,7 @@ from tqdm import tqdm
 from melgan_vc.data.meter import Meter
 from melgan_vc.data.units import Settings, Unit, do
 from melgan_vc.errors import UserError
+from melgan_vc.memory import keep_freed_memory
 
 SMALL = 32_000_000  # bytes of recordings that are not worth starting processes for
 WORKER_BYTES = 150_000_000  # of memory for each process
@@ -105,15 +105,6 @@ def begin_worker(shared: Any) -> None:
     METER[:] = [Meter(shared)]
     keep_freed_memory()
     threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def keep_freed_memory() -> None:
-    """Have glibc, where it is used, not give the memory of each array back and fetch it anew: a third of the time."""
-    trim_threshold, mmap_threshold = -1, -3  # their numbers in malloc.h
-    with suppress(OSError, AttributeError):
-        library = ctypes.CDLL(None)
-        library.mallopt(trim_threshold, 1 << 28)
-        library.mallopt(mmap_threshold, 1 << 25)
 
 
 def end_with_parent() -> None:

@@ -1,0 +1,100 @@
+"""Loops over samples and bins as machine code, for a CPU: each a single pass over memory, where torch's products of
+complex numbers and views need several.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def compiled(function: Callable[..., None]) -> Callable[..., None]:
+    """A function as machine code, which is kept for the next time where there is a place that can be written."""
+    settings: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}  # or each division is checked
+    try:
+        return numba.njit(cache=True, **settings)(function)
+    except RuntimeError:
+        return numba.njit(**settings)(function)
+
+
+def fitting(*tensors: Tensor) -> bool:
+    """Whether tensors are for these loops."""
+    kinds = (torch.float32, torch.complex64)
+    return all(one.device.type == "cpu" and one.dtype in kinds and not one.requires_grad for one in tensors)
+
+
+def floats(tensor: Tensor) -> np.ndarray:
+    """A contiguous tensor's memory as real numbers in one row; a complex one's as pairs."""
+    assert tensor.is_contiguous()
+    real = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+    return real.numpy().reshape(-1)
+
+
+def framed(signal: Tensor, window: Tensor, hop: int) -> Tensor:
+    """Windowed frames (B, T, n) of a signal (B, S)."""
+    count = (signal.shape[-1] - len(window)) // hop + 1
+    out = torch.empty(len(signal), count, len(window))
+    frame(signal.contiguous().numpy(), window.numpy(), hop, out.numpy())
+    return out
+
+
+def overlapped(frames: Tensor, window: Tensor, hop: int) -> Tensor:
+    """Windowed frames (B, T, n) added up where they overlap: (B, S)."""
+    batch, count, length = frames.shape
+    out = torch.zeros(batch, (count - 1) * hop + length)
+    overlap(frames.contiguous().numpy(), window.numpy(), hop, out.numpy())
+    return out
+
+
+def squared(spectrum: Tensor) -> Tensor:
+    """Power of a complex spectrum, of the same shape."""
+    out = torch.empty(spectrum.shape)
+    square(floats(spectrum.contiguous()), floats(out))
+    return out
+
+
+def beyond(before: Tensor, found: Tensor, momentum: float, magnitude: Tensor) -> Tensor:
+    """A spectrum moved on by a share of its last change, and brought to magnitudes; all of one shape."""
+    out = torch.empty_like(found)
+    move(floats(before), floats(found), np.float32(momentum), floats(magnitude.contiguous()), floats(out))
+    return out
+
+
+@compiled
+def frame(signal, window, hop, out):  # type: ignore[no-untyped-def]
+    for item in range(out.shape[0]):
+        for number in range(out.shape[1]):
+            part = signal[item, number * hop : number * hop + len(window)]
+            row = out[item, number]
+            for one in range(len(window)):
+                row[one] = part[one] * window[one]
+
+
+@compiled
+def overlap(frames, window, hop, out):  # type: ignore[no-untyped-def]
+    for item in range(frames.shape[0]):
+        for number in range(frames.shape[1]):
+            part = out[item, number * hop : number * hop + len(window)]
+            row = frames[item, number]
+            for one in range(len(window)):
+                part[one] += row[one] * window[one]
+
+
+@compiled
+def square(pairs, out):  # type: ignore[no-untyped-def]
+    for one in range(len(out)):
+        out[one] = pairs[2 * one] * pairs[2 * one] + pairs[2 * one + 1] * pairs[2 * one + 1]
+
+
+@compiled
+def move(before, found, momentum, magnitude, out):  # type: ignore[no-untyped-def]
+    for one in range(len(magnitude)):
+        real, imaginary = found[2 * one], found[2 * one + 1]
+        real += momentum * (real - before[2 * one])
+        imaginary += momentum * (imaginary - before[2 * one + 1])
+        scale = magnitude[one] / np.sqrt(real * real + imaginary * imaginary + np.float32(1e-24))
+        out[2 * one] = real * scale
+        out[2 * one + 1] = imaginary * scale
