@@ -1,0 +1,76 @@
+"""A waveform through a bundle as it comes: a pure step, state in and state out, at the model's rate."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from melgan_vc.audio.inversion import Inversion
+from melgan_vc.inference.converter import Converter
+from melgan_vc.inference.sound import SoundState, SoundSteps
+from melgan_vc.inference.translation import TranslationState, TranslationSteps
+
+
+@dataclass(frozen=True)
+class LiveState:
+    """What is kept between two blocks: by front end and generator, and by inversion and gate."""
+
+    translation: TranslationState
+    sound: SoundState
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a block gave.
+
+    Attributes:
+        mel: (M, T) translated frames, normalised: those of offline conversion, whatever the sizes of the blocks.
+        samples: (N,) of the waveform.
+    """
+
+    mel: Tensor
+    samples: Tensor
+
+
+class LiveSteps:
+    """Front end, generator, inversion and gate, each with as little delay as it can do with.
+
+    What lies ``top_db`` under the loudest mel bin so far is raised to that; offline, under the recording's loudest.
+
+    Args:
+        converter: mel to mel.
+        inverter: mel to waveform; it settles the frames of a chunk's hop at a time, and looks at none after them.
+        gate_db: see :class:`melgan_vc.inference.sound.SoundSteps`.
+        tail: how the last chunk is filled, see :meth:`melgan_vc.inference.chunked.ChunkedConversion.end`.
+    """
+
+    def __init__(
+        self, converter: Converter, inverter: Inversion, gate_db: float | None = -60.0, tail: str = "context"
+    ) -> None:
+        self.spec = converter.bundle.audio
+        self.translation = TranslationSteps(converter, tail)
+        self.sound = SoundSteps(inverter.to(converter.device), gate_db, block=converter.chunked.hop, ahead=0)
+
+    @property
+    def latency(self) -> int:
+        """Samples that the waveform lags behind the source at most, for what is to come must be known: a chunk but for
+        its first frame, and half a window before a frame's middle and half a window after it."""
+        return (self.translation.chunked.width - 1) * self.spec.hop_length + self.spec.n_fft - 1
+
+    def start(self, loudest: float = -math.inf) -> LiveState:
+        """The state before the first sample; see :meth:`melgan_vc.audio.frames.FrameSteps.start`."""
+        return LiveState(self.translation.start(loudest), self.sound.start())
+
+    def step(self, state: LiveState, samples: Tensor) -> tuple[LiveState, Heard]:
+        """Take samples (N,) float32 at the model's rate; gives what they complete."""
+        (translation,), (piece,) = self.translation.step([state.translation], [samples])
+        (sound,), (heard,) = self.sound.step([state.sound], [piece])
+        return LiveState(translation, sound), Heard(piece.mel, heard)
+
+    def end(self, state: LiveState) -> Heard:
+        """What is left; with it there are as many samples as came."""
+        (piece,) = self.translation.end([state.translation])
+        (sound,), (heard,) = self.sound.step([state.sound], [piece])
+        (last,) = self.sound.end([sound], [state.translation.frames.samples])
+        return Heard(piece.mel, torch.cat([heard, last]))
