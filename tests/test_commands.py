@@ -117,6 +117,35 @@ def test_one_bad_recording_does_not_stop_the_others(trained, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["b.wav"]
 
 
+def test_a_conversion_that_was_stopped_goes_on_and_says_what_it_left_alone(trained, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(tmp_path / "in" / name, hum(0.3, 8000, 150, 2), 8000)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.wav").write_text("converted before")
+    arguments = [f"bundle={trained}", "input=in", "output=out"]
+    done = run_command("convert", *arguments, cwd=tmp_path)
+    assert done.returncode == 0 and "1 were there already" in done.stdout, done.stdout + done.stderr
+    assert (tmp_path / "out" / "a.wav").read_text() == "converted before"
+    assert soundfile.info(tmp_path / "out" / "b.wav").frames == 2400
+    assert run_command("convert", *arguments, "overwrite=true", cwd=tmp_path).returncode == 0
+    assert soundfile.info(tmp_path / "out" / "a.wav").frames == 2400
+
+
+def test_raw_samples_stream_from_stdin_to_stdout(trained, tmp_path):
+    samples = (hum(1.7, 16000, 150, 2) * 32767).astype("<i2").tobytes()
+    command = [sys.executable, "-m", "melgan_vc.stream", f"bundle={trained}", "input=stdin", "output=stdout"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([*command, "rate=16000"], input=samples, capture_output=True, env=environment, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout) == len(samples) and any(done.stdout)
+    said = done.stderr.decode()
+    assert "latency" in said and "p99" in said and "drop-outs" in said
+    wrong = run_command("stream", f"bundle={trained}", "input=stdin", cwd=tmp_path)
+    assert_one_line(wrong, "stdin and speakers do not go together")
+    assert_one_line(run_command("stream", f"bundle={trained}", "rate=fast", cwd=tmp_path), "rate is 'fast'")
+
+
 def test_import_notebook_then_convert(golden, tmp_path):
     done = run_command(
         "import_notebook", f"weights={GOLDEN / 'notebook_small_h5'}", "output=n.safetensors", cwd=tmp_path
@@ -152,7 +181,7 @@ def test_prepare_twice_makes_one_store(two_domains, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["train", "prepare", "convert", "import_notebook", "evaluate", "dashboard", "leaderboard"]
+    "name", ["train", "prepare", "convert", "stream", "import_notebook", "evaluate", "dashboard", "leaderboard"]
 )
 def test_help_names_the_command(name, tmp_path):
     done = run_command(name, "--help", cwd=tmp_path)

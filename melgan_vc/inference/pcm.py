@@ -1,0 +1,47 @@
+"""Raw PCM, as pipes carry it: interleaved, little endian."""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from melgan_vc.errors import UserError
+
+FORMATS = {"s16": "<i2", "f32": "<f4"}
+FULL_SCALE = 32767
+
+
+class Pcm:
+    """A format of raw samples.
+
+    Args:
+        name: "s16", 16-bit integers, or "f32", floats.
+        channels: (C).
+    """
+
+    def __init__(self, name: str, channels: int) -> None:
+        if name not in FORMATS:
+            raise UserError(f"format is {name!r}: give one of {', '.join(FORMATS)}")
+        self.kind = np.dtype(FORMATS[name])
+        self.channels = channels
+
+    def read(self, file: BinaryIO, samples: int) -> Iterator[np.ndarray]:
+        """Blocks (N, C) float32 of so many samples, until the file ends; the last one may be shorter.
+
+        Raises:
+            UserError: samples that are NaN or infinite: the stream is of another format.
+        """
+        frame = self.kind.itemsize * self.channels
+        while data := file.read(samples * frame):
+            whole = np.frombuffer(data[: len(data) // frame * frame], self.kind).reshape(-1, self.channels)
+            block = whole / np.float32(FULL_SCALE) if self.kind.kind == "i" else whole.astype(np.float32)
+            if not np.isfinite(block).all():
+                raise UserError("the stream holds NaN or infinite samples; is its format s16?")
+            if len(block):
+                yield block
+
+    def bytes(self, block: np.ndarray) -> bytes:
+        """A block (N, C) in [-1, 1] as it is written."""
+        if self.kind.kind == "i":
+            block = np.rint(block * FULL_SCALE)
+        return block.astype(self.kind).tobytes()
