@@ -4,6 +4,7 @@ import copy
 import importlib
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,7 +20,8 @@ from melgan_vc.files import replacing
 from melgan_vc.networks.layers import folded_state, settle_spectral_norm
 from melgan_vc.spec import AudioSpec, ChunkSpec
 
-FORMAT = "melgan_vc bundle 2"
+VERSION = 2
+FORMAT = f"melgan_vc bundle {VERSION}"
 NAME = "bundle.safetensors"
 BEST_NAME = "best.safetensors"  # of a run: the best by a held-out measure
 NETWORKS = "melgan_vc.networks."
@@ -126,7 +128,7 @@ def load(path: Path) -> Bundle:
     path = locate(path)
     try:
         with safe_open(path, framework="pt") as file:
-            about = parsed((file.metadata() or {}).get("about"))
+            about = description(file.metadata() or {})
             names = list(file.keys())
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
             audio, chunk, generator = described(about, path)
@@ -139,8 +141,7 @@ def load(path: Path) -> Bundle:
 
 def described(about: Mapping[str, Any], path: Path) -> tuple[AudioSpec, ChunkSpec, nn.Module]:
     """What a bundle says of itself; the generator has no memory yet."""
-    if about.get("format") != FORMAT:
-        raise UserError(f"{path}: format {about.get('format')!r} found, {FORMAT!r} expected; is it another file?")
+    check_format(about.get("format"), path)
     try:
         audio, chunk = AudioSpec(**about["audio"]), ChunkSpec(**about["chunk"])
         with torch.device("meta"):
@@ -153,6 +154,23 @@ def described(about: Mapping[str, Any], path: Path) -> tuple[AudioSpec, ChunkSpe
             f"{path}: its AudioSpec has {audio.n_mels} mel bins, its generator {bins}; they do not fit: export it again"
         )
     return audio, chunk, generator
+
+
+def description(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What a file's metadata say of it; version 1 kept its format beside the rest, and is otherwise the same."""
+    about = parsed(metadata.get("about"))
+    return {"format": metadata["format"]} | about if "format" in metadata else about
+
+
+def check_format(found: object, path: Path) -> None:
+    """Refuse what is no bundle, or one of a version that is not known yet."""
+    version = re.fullmatch(r"melgan_vc bundle (\d{1,6})", found) if isinstance(found, str) else None
+    if version is None:
+        raise UserError(f"{path}: format {found!r} found, {FORMAT!r} expected; is it another file?")
+    if not 1 <= int(version[1]) <= VERSION:
+        raise UserError(
+            f"{path}: is a bundle of version {version[1]}, and this melgan_vc knows versions up to {VERSION}; update it"
+        )
 
 
 def parsed(text: str | None) -> dict[str, Any]:

@@ -141,3 +141,15 @@ def test_another_front_end_is_refused(tiny_bundle):
 
     with pytest.raises(UserError, match=r"sample_rate 16000 \(bundle 8000\)"):
         tiny_bundle.check_audio(replace(TINY_AUDIO, sample_rate=16000))
+
+
+def test_the_first_version_loads_and_a_later_one_says_what_to_do(tiny_bundle, saved):
+    with safe_open(saved, framework="pt") as file:
+        tensors, about = {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["about"])  # noqa: SIM118
+    del about["format"]
+    save_file(tensors, saved, metadata={"format": "melgan_vc bundle 1", "about": json.dumps(about)})
+    chunk = torch.randn(2, TINY_AUDIO.n_mels, 8)
+    assert torch.equal(bundle.load(saved).generator(chunk), tiny_bundle.generator(chunk))
+    save_file(tensors, saved, metadata={"about": json.dumps(about | {"format": "melgan_vc bundle 3"})})
+    with pytest.raises(UserError, match=r"version 3, and this melgan_vc knows versions up to 2; update it"):
+        bundle.load(saved)

@@ -5,6 +5,7 @@ channels. That form computes the notebook's numbers and is the fast one.
 """
 
 import math
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +37,8 @@ class Convolution(nn.Conv1d):
         nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
+        reduced = torch.is_autocast_enabled(x.device.type)
+        with torch.autocast(x.device.type, enabled=False) if reduced else nullcontext():
             weight = self.weight  # a spectral norm is computed here: in float32, whatever the rest runs in
         kernel, stride = self.kernel_size[0], self.stride[0]
         if self.same:

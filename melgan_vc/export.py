@@ -1,0 +1,23 @@
+"""python -m melgan_vc.export: a bundle for other runtimes."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from melgan_vc.cli import command
+
+
+@command("export")
+def main(cfg: DictConfig) -> None:
+    from melgan_vc.data.corpus import locate
+    from melgan_vc.inference.converter import Converter
+    from melgan_vc.inference.export import export
+
+    output = Path(cfg.output).expanduser()
+    about = export(Converter.load(locate(cfg.bundle), overlap=cfg.overlap), output, cfg.format)
+    print(f"wrote {output}: mels (batch, {about['audio']['n_mels']}, frames) in [-1, 1] to the same")
+    print(f"largest difference from PyTorch, by batch x frames: {about['parity']}")
+
+
+if __name__ == "__main__":
+    main()
