@@ -4,7 +4,6 @@ import copy
 import importlib
 import inspect
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -15,15 +14,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
+from melgan_vc.bundle_header import BEST_NAME, FORMAT, NAME, locate, read_header, unreadable
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 from melgan_vc.networks.layers import folded_state, settle_spectral_norm
 from melgan_vc.spec import AudioSpec, ChunkSpec
 
-VERSION = 2
-FORMAT = f"melgan_vc bundle {VERSION}"
-NAME = "bundle.safetensors"
-BEST_NAME = "best.safetensors"  # of a run: the best by a held-out measure
+__all__ = ["BEST_NAME", "NAME", "Bundle", "build", "load", "locate", "pack"]
+
 NETWORKS = "melgan_vc.networks."
 
 
@@ -105,19 +103,6 @@ def pack(
     return Bundle(folded.eval(), plain, audio, chunk, provenance)
 
 
-def locate(path: Path) -> Path:
-    """The bundle file of a path that is a bundle or a run directory."""
-    if path.is_dir():
-        path = path / NAME
-        if not path.is_file():
-            raise UserError(f"{path.parent}: no {NAME} in this folder; give a bundle file or a finished run directory")
-    if not path.is_file():
-        raise UserError(f"{path}: no such bundle; give a bundle file or a run directory")
-    if path.suffix == ".ckpt":
-        raise UserError(f"{path}: is a checkpoint; give the run directory, or the {NAME} in it")
-    return path
-
-
 def load(path: Path) -> Bundle:
     """Read a bundle file or a run directory's bundle.
 
@@ -126,22 +111,20 @@ def load(path: Path) -> Bundle:
             it says is allocated before that is known to be the size that it has.
     """
     path = locate(path)
+    header = read_header(path)
+    about = header.about
+    audio, chunk, generator = described(about, path)
+    check_shapes(generator, header.shapes, path)
     try:
         with safe_open(path, framework="pt") as file:
-            about = description(file.metadata() or {})
-            names = list(file.keys())
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in names}
-            audio, chunk, generator = described(about, path)
-            check_shapes(generator, shapes, path)
-            generator.to_empty(device="cpu").load_state_dict({name: file.get_tensor(name) for name in names})
+            generator.to_empty(device="cpu").load_state_dict({name: file.get_tensor(name) for name in header.shapes})
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: cannot be read as a bundle ({error}); export or copy it again") from error
+        raise unreadable(path, error) from error
     return Bundle(generator.eval(), about["generator"]["arguments"], audio, chunk, about.get("provenance", {}))
 
 
 def described(about: Mapping[str, Any], path: Path) -> tuple[AudioSpec, ChunkSpec, nn.Module]:
     """What a bundle says of itself; the generator has no memory yet."""
-    check_format(about.get("format"), path)
     try:
         audio, chunk = AudioSpec(**about["audio"]), ChunkSpec(**about["chunk"])
         with torch.device("meta"):
@@ -154,32 +137,6 @@ def described(about: Mapping[str, Any], path: Path) -> tuple[AudioSpec, ChunkSpe
             f"{path}: its AudioSpec has {audio.n_mels} mel bins, its generator {bins}; they do not fit: export it again"
         )
     return audio, chunk, generator
-
-
-def description(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """What a file's metadata say of it; version 1 kept its format beside the rest, and is otherwise the same."""
-    about = parsed(metadata.get("about"))
-    return {"format": metadata["format"]} | about if "format" in metadata else about
-
-
-def check_format(found: object, path: Path) -> None:
-    """Refuse what is no bundle, or one of a version that is not known yet."""
-    version = re.fullmatch(r"melgan_vc bundle (\d{1,6})", found) if isinstance(found, str) else None
-    if version is None:
-        raise UserError(f"{path}: format {found!r} found, {FORMAT!r} expected; is it another file?")
-    if not 1 <= int(version[1]) <= VERSION:
-        raise UserError(
-            f"{path}: is a bundle of version {version[1]}, and this melgan_vc knows versions up to {VERSION}; update it"
-        )
-
-
-def parsed(text: str | None) -> dict[str, Any]:
-    """The JSON object in a text; an empty one if there is none."""
-    try:
-        found = json.loads(text or "")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def build(name: str, arguments: Mapping[str, Any]) -> nn.Module:

@@ -2,16 +2,19 @@
 
 from omegaconf import DictConfig
 
+from melgan_vc import bundle_header
 from melgan_vc.cli import command
 
 
 @command("card")
 def main(cfg: DictConfig) -> None:
-    from melgan_vc import bundle
     from melgan_vc.data.corpus import locate
+
+    path = bundle_header.locate(locate(cfg.bundle))
+    bundle_header.read_header(path)  # before what takes memory and time
+    from melgan_vc import bundle
     from melgan_vc.evaluation.card import text
 
-    path = bundle.locate(locate(cfg.bundle))
     print(text(bundle.load(path), path))
 
 

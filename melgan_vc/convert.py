@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from tqdm import tqdm
 
+from melgan_vc.bundle_header import read_header
 from melgan_vc.cli import command
 from melgan_vc.errors import UserError
 from melgan_vc.memory import keep_freed_memory
@@ -23,9 +24,11 @@ log = logging.getLogger(__name__)
 
 @command("convert")
 def main(cfg: DictConfig) -> None:
+    from melgan_vc.data import corpus
+
+    read_header(corpus.locate(cfg.bundle))  # before what takes memory and time
     import torch
 
-    from melgan_vc.data import corpus
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.jobs import plan
     from melgan_vc.inference.offline import OfflineConverter

@@ -6,18 +6,21 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from tqdm import tqdm
 
+from melgan_vc.bundle_header import read_header
 from melgan_vc.cli import command
 from melgan_vc.data import corpus
-from melgan_vc.evaluation import report
-from melgan_vc.evaluation.protocol import SpeakerProtocol, pairs
-from melgan_vc.evaluation.recordings import waveforms
-from melgan_vc.inference.converter import Converter
-from melgan_vc.inference.offline import OfflineConverter
-from melgan_vc.measures.voice import speaker_embedder
 
 
 @command("evaluate")
 def main(cfg: DictConfig) -> None:
+    read_header(corpus.locate(cfg.bundle))  # before what takes memory and time
+    from melgan_vc.evaluation import report
+    from melgan_vc.evaluation.protocol import SpeakerProtocol, pairs
+    from melgan_vc.evaluation.recordings import waveforms
+    from melgan_vc.inference.converter import Converter
+    from melgan_vc.inference.offline import OfflineConverter
+    from melgan_vc.measures.voice import speaker_embedder
+
     output = Path(cfg.output).expanduser()
     held_out = pairs(corpus.locate(cfg.source), corpus.locate(cfg.target))
     converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap)

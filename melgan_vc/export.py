@@ -4,12 +4,15 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from melgan_vc.bundle_header import read_header
 from melgan_vc.cli import command
 
 
 @command("export")
 def main(cfg: DictConfig) -> None:
     from melgan_vc.data.corpus import locate
+
+    read_header(locate(cfg.bundle))  # before what takes memory and time
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.export import export
 

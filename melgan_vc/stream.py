@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from melgan_vc.bundle_header import read_header
 from melgan_vc.cli import command
 from melgan_vc.errors import UserError
 from melgan_vc.memory import keep_freed_memory
@@ -19,14 +20,16 @@ ENDS = {"input": ("microphone", "stdin"), "output": ("speakers", "stdout")}
 
 @command("stream")
 def main(cfg: DictConfig) -> None:
+    from melgan_vc.data import corpus
+
+    check(cfg)
+    read_header(corpus.locate(cfg.bundle))  # before what takes memory and time
     import torch
 
-    from melgan_vc.data import corpus
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.live import LiveSteps
     from melgan_vc.inference.session import Session, Settings
 
-    check(cfg)
     keep_freed_memory()
     torch.set_num_threads(1)  # what comes at a time is little: more would wait for one another
     converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap)
