@@ -157,7 +157,7 @@ class OfflineConverter:
                 yield from batch.failed
                 self.make_sound(batch.going, advance)
                 self.make_sound(batch.ended, advance)
-                yield from self.finished(batch.ended)
+                yield from self.finished(batch.ended, advance)
 
     def translated(self, sources: Iterator[tuple[Key, Opener]]) -> Iterator[Batch[Key]]:
         """Translate recordings block by block, so many side by side."""
@@ -220,10 +220,14 @@ class OfflineConverter:
             advance(len(sounds[0]) / self.audio.sample_rate)
             sounds = sounds[count:]
 
-    def finished(self, ended: Sequence[tuple[Running[Key], list[Translated]]]) -> Iterator[tuple[Key, Conversion]]:
+    def finished(
+        self, ended: Sequence[tuple[Running[Key], list[Translated]]], advance: Advance
+    ) -> Iterator[tuple[Key, Conversion]]:
         """Recordings with their last samples."""
         for one, _ in ended:
-            one.conversion.take(self.sound.end(one.sounds, [one.given] * len(one.sounds)))
+            sounds = self.sound.end(one.sounds, [one.given] * len(one.sounds))
+            one.conversion.take(sounds)
+            advance(len(sounds[0]) / self.audio.sample_rate)
             yield one.key, one.conversion
 
 

@@ -3,12 +3,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
+from melgan_vc.audio.griffin_lim import GriffinLim
+from melgan_vc.audio.loudness import loudness
+from melgan_vc.audio.mel import MelTransform
 from melgan_vc.errors import UserError
 from melgan_vc.inference.converter import Converter
-from melgan_vc.inference.jobs import plan
+from melgan_vc.inference.jobs import Job, plan
 from melgan_vc.inference.offline import OfflineConverter
-from tests.conftest import hum
+from melgan_vc.inference.translation import TranslationSteps
+from tests.audio.test_frames import loudest_of
+from tests.conftest import TINY_AUDIO, hum
 
 
 @pytest.mark.parametrize(
@@ -71,3 +77,111 @@ def test_no_recording_is_overwritten_or_converted_twice(tmp_path):
         plan([folder / "a.wav"], folder, tmp_path / "link" / "out")
     with pytest.raises(UserError, match="named like a file"):
         plan([folder / "a.wav"], folder, tmp_path / "out.wav")
+
+
+def offline(bundle, **settings):
+    return OfflineConverter(Converter(bundle), GriffinLim(TINY_AUDIO, iterations=2), **settings)
+
+
+def rms(waveform):
+    return 10 * np.log10(np.square(waveform).mean() + 1e-20)
+
+
+def test_a_stream_of_blocks_gives_what_the_whole_mel_gives(tiny_bundle):
+    sound = hum(25, 8000, 150, 1)  # three blocks
+    steps = TranslationSteps(Converter(tiny_bundle))
+    loudest = loudest_of(TINY_AUDIO, torch.from_numpy(sound))
+    state, pieces = [steps.start(loudest)], []
+    for block in torch.from_numpy(sound).split(80000):
+        state, (piece,) = steps.step(state, [block])
+        pieces.append(piece.mel)
+    found = torch.cat([*pieces, steps.end(state)[0].mel], dim=1)
+    wanted = Converter(tiny_bundle).convert(MelTransform(TINY_AUDIO)(torch.from_numpy(sound)))
+    assert torch.allclose(found, wanted, atol=1e-4)
+
+
+def test_silence_gives_silence_and_noise_gives_no_bursts(tiny_bundle):
+    assert rms(offline(tiny_bundle).convert(np.zeros((1, 8000), np.float32), 8000)) < -60
+    half = np.concatenate([hum(1, 8000, 150, 1), np.zeros(8000, np.float32)])[None]
+    out = offline(tiny_bundle).convert(half, 8000)[0]
+    assert rms(out[:8000]) > -40 and rms(out[10500:]) < -100
+    assert rms(offline(tiny_bundle, gate_db=None, level=None).convert(half, 8000)[0, 10500:]) > -100
+
+
+@pytest.mark.parametrize(("level", "wanted"), [("source", None), (-30.0, -30.0)])
+def test_the_level_is_the_sources_or_as_asked_for(tiny_bundle, level, wanted):
+    sound = 0.2 * hum(3, 8000, 150, 1)
+    out = offline(tiny_bundle, level=level).convert(sound[None], 8000)[0]
+    assert loudness([out], 8000) == pytest.approx(loudness([sound], 8000) if wanted is None else wanted, abs=0.3)
+    plain = offline(tiny_bundle, level=None).convert(sound[None], 8000)[0]
+    assert abs(loudness([plain], 8000) - loudness([out], 8000)) > 1
+
+
+def test_channel_policies(tiny_bundle):
+    middle = np.repeat(hum(1, 8000, 150, 1)[None], 2, axis=0)
+    sides = np.stack([hum(1, 8000, 150, 1), hum(1, 8000, 250, 2)])
+    mono = offline(tiny_bundle, channels="mono").convert(sides, 8000)
+    assert np.array_equal(mono[0], mono[1])
+    kept = offline(tiny_bundle, channels="mid_side").convert(middle, 8000)
+    assert np.array_equal(kept[0], kept[1]), "what is in the middle leaves it"
+    wide = offline(tiny_bundle, channels="mid_side").convert(sides, 8000)
+    assert np.abs(wide[0] - wide[1]).max() > 0.01
+    assert np.array_equal(offline(tiny_bundle, channels="mid_side").convert(middle[:1], 8000).shape, (1, 8000))
+    with pytest.raises(UserError, match="3 channels, but mid_side is for two"):
+        offline(tiny_bundle, channels="mid_side").convert(np.zeros((3, 800), np.float32), 8000)
+
+
+def test_files_side_by_side_come_out_as_alone_and_bad_ones_are_named(tiny_bundle, tmp_path):
+    lengths = {"a": 0.4, "b": 12.0, "c": 25.0, "d": 1.1, "e": 0.01}
+    for name, seconds in lengths.items():
+        soundfile.write(tmp_path / f"{name}.wav", hum(seconds, 8000, 150, 1), 8000)
+    (tmp_path / "bad.wav").write_text("no sound")
+    files = [*(tmp_path / f"{name}.wav" for name in lengths), tmp_path / "bad.wav"]
+    jobs = [Job(path, tmp_path / "out" / path.name) for path in files]
+    told = []
+    outcomes = list(offline(tiny_bundle, files_at_once=3).convert_files(jobs, told.append))
+    assert [outcome.job.path.name for outcome in outcomes if outcome.error] == ["bad.wav"]
+    assert len(outcomes) == len(jobs) and sum(told) == pytest.approx(38.51, abs=1)
+    for name in lengths:
+        together = soundfile.read(tmp_path / "out" / f"{name}.wav")[0]
+        alone = offline(tiny_bundle).convert(soundfile.read(tmp_path / f"{name}.wav", dtype="float32")[0][None], 8000)
+        assert np.abs(together - alone[0]).mean() <= 0.02 * np.abs(alone).mean() + 1e-4
+
+
+def test_what_is_damaged_half_way_leaves_nothing(tiny_bundle, tmp_path):
+    sound = hum(12, 8000, 150, 1)
+    sound[90000:] = np.nan
+    soundfile.write(tmp_path / "a.wav", sound, 8000, subtype="FLOAT")
+    with pytest.raises(UserError, match=r"NaN or infinite, 10 s"):
+        offline(tiny_bundle).convert_file(tmp_path / "a.wav", tmp_path / "out.wav")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_tags_stay(tiny_bundle, tmp_path):
+    with soundfile.SoundFile(tmp_path / "a.flac", "w", 8000, 1) as file:
+        file.title = "Höhe"
+        file.write(hum(0.3, 8000, 150, 1))
+    offline(tiny_bundle).convert_file(tmp_path / "a.flac", tmp_path / "b.ogg")
+    with soundfile.SoundFile(tmp_path / "b.ogg") as file:
+        assert file.title == "Höhe"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"level": "loud"}, "level is 'loud'"),
+        ({"channels": "stereo"}, "channels is 'stereo'"),
+        ({"files_at_once": 0}, "files_at_once is 0"),
+        ({"gate_db": "low"}, "gate_db is 'low'"),
+        ({"tail": "mirror"}, "tail is 'mirror'"),
+    ],
+)
+def test_wrong_settings_are_refused(tiny_bundle, settings, said):
+    with pytest.raises(UserError, match=said):
+        offline(tiny_bundle, **settings)
+
+
+@pytest.mark.parametrize("waveform", [np.zeros((1, 0), np.float32), np.zeros(9, np.float32), np.full((1, 9), np.nan)])
+def test_arrays_that_cannot_be_converted_are_refused(tiny_bundle, waveform):
+    with pytest.raises(UserError, match="the waveform"):
+        offline(tiny_bundle).convert(waveform, 8000)
