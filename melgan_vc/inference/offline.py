@@ -19,7 +19,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.inference.background import background
 from melgan_vc.inference.converter import Converter
 from melgan_vc.inference.jobs import Job
-from melgan_vc.inference.recording import Conversion, Opener, of_array, of_file
+from melgan_vc.inference.recording import Conversion, Source, of_array, of_file
 from melgan_vc.inference.sound import SoundState, SoundSteps
 from melgan_vc.inference.translation import Translated, TranslationState, TranslationSteps
 
@@ -131,7 +131,7 @@ class OfflineConverter:
         Args:
             advance: told how many seconds of sound have been converted since it was told last.
         """
-        for job, done in self.run(((job, of_file(job.path)) for job in jobs), advance):
+        for job, done in self.run(((job, of_file(job.path, job.output.parent)) for job in jobs), advance):
             if isinstance(done, UserError):
                 yield Outcome(job, error=done)
                 continue
@@ -149,7 +149,7 @@ class OfflineConverter:
         return Outcome(job, gain)
 
     def run(
-        self, sources: Iterable[tuple[Key, Opener]], advance: Advance = lambda seconds: None
+        self, sources: Iterable[tuple[Key, Source]], advance: Advance = lambda seconds: None
     ) -> Iterator[tuple[Key, Conversion | UserError]]:
         """Convert recordings; each by its key, converted or what is wrong with it, as they end."""
         with closing(background(self.translated(iter(sources)), AHEAD)) as batches:
@@ -159,7 +159,7 @@ class OfflineConverter:
                 self.make_sound(batch.ended, advance)
                 yield from self.finished(batch.ended, advance)
 
-    def translated(self, sources: Iterator[tuple[Key, Opener]]) -> Iterator[Batch[Key]]:
+    def translated(self, sources: Iterator[tuple[Key, Source]]) -> Iterator[Batch[Key]]:
         """Translate recordings block by block, so many side by side."""
         running: list[Running[Key]] = []
         try:

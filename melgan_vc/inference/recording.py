@@ -24,13 +24,26 @@ LARGEST_GAIN = 30.0  # dB that a conversion's level is changed by, at most
 Opener = Callable[[], AbstractContextManager[Stream]]
 
 
-def of_file(path: Path) -> Opener:
-    """Opens a file as often as it is asked to."""
-    return lambda: opened(path)
+@dataclass(frozen=True)
+class Source:
+    """What is converted.
+
+    Attributes:
+        opened: opens it, as often as it is asked to.
+        scratch: folder for what is kept meanwhile, where that is much; None is the system's.
+    """
+
+    opened: Opener
+    scratch: Path | None = None
 
 
-def of_array(waveform: np.ndarray, sample_rate: int) -> Opener:
-    """Opens a waveform (C, N) as if it were a file."""
+def of_file(path: Path, scratch: Path) -> Source:
+    """A file."""
+    return Source(lambda: opened(path), scratch)
+
+
+def of_array(waveform: np.ndarray, sample_rate: int) -> Source:
+    """A waveform (C, N), as if it were a file."""
     step = 10 * sample_rate
 
     def blocks() -> Iterator[np.ndarray]:
@@ -42,7 +55,7 @@ def of_array(waveform: np.ndarray, sample_rate: int) -> Opener:
             yield np.ascontiguousarray(waveform[:, start : start + step].T, np.float32)
 
     seconds = waveform.shape[-1] / sample_rate
-    return lambda: nullcontext(Stream(sample_rate, len(waveform), "FLOAT", seconds, {}, blocks()))
+    return Source(lambda: nullcontext(Stream(sample_rate, len(waveform), "FLOAT", seconds, {}, blocks())))
 
 
 @dataclass(frozen=True)
@@ -64,22 +77,24 @@ class Conversion:
     """A recording's streams at the model's rate, and what they were converted to.
 
     Args:
-        source: opens the recording.
+        source: the recording.
         front_end: of the model.
         policy: see :class:`melgan_vc.audio.layout.Layout`.
     """
 
-    def __init__(self, source: Opener, front_end: FrameSteps, policy: str) -> None:
+    def __init__(self, source: Source, front_end: FrameSteps, policy: str) -> None:
         self.source = source
         self.front_end = front_end
         self.rate = front_end.spec.sample_rate
-        with source() as stream:
+        with source.opened() as stream:
             self.sample_rate, self.subtype, self.tags = stream.sample_rate, stream.subtype, dict(stream.tags)
             self.layout = Layout(policy, stream.channels)
         self.streams = self.layout.streams
         self.survey = self.surveyed()
         self.blocks = self.model_blocks()
-        self.sound = tempfile.SpooledTemporaryFile(HELD)  # noqa: SIM115  (N, S) float32, until close
+        if source.scratch is not None:
+            source.scratch.mkdir(parents=True, exist_ok=True)
+        self.sound = tempfile.SpooledTemporaryFile(HELD, dir=source.scratch)  # noqa: SIM115  (N, S) float32, until close
         self.meters = [Meter(self.rate) for _ in range(self.streams)]
 
     @property
@@ -114,7 +129,7 @@ class Conversion:
         Args:
             watched: what blocks (N, C) of the recording go through on the way.
         """
-        with self.source() as stream:
+        with self.source.opened() as stream:
             apart = (self.layout.apart(block) for block in watched(stream.blocks))
             for block in io.resampled(apart, self.streams, stream.sample_rate, self.rate):
                 yield list(torch.from_numpy(np.ascontiguousarray(block.T)))
