@@ -92,9 +92,10 @@ class Conversion:
         self.streams = self.layout.streams
         self.survey = self.surveyed()
         self.blocks = self.model_blocks()
-        if source.scratch is not None:
-            source.scratch.mkdir(parents=True, exist_ok=True)
-        self.sound = tempfile.SpooledTemporaryFile(HELD, dir=source.scratch)  # noqa: SIM115  (N, S) float32, until close
+        scratch = None if source.scratch is None else str(source.scratch)
+        if scratch is not None:
+            Path(scratch).mkdir(parents=True, exist_ok=True)
+        self.sound = tempfile.SpooledTemporaryFile(HELD, dir=scratch)  # noqa: SIM115  (N, S) float32, until close
         self.meters = [Meter(self.rate) for _ in range(self.streams)]
 
     @property
