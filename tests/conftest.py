@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 # Networks this small are faster on one thread, and several times so where another process computes too.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -13,6 +14,7 @@ import pytest
 import soundfile
 import torch
 
+from melgan_vc.audio.decode import opened
 from melgan_vc.bundle import Bundle, pack
 from melgan_vc.networks.generator import UNetGenerator
 from melgan_vc.spec import AudioSpec, ChunkSpec
@@ -85,6 +87,19 @@ def no_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+
+
+class Decoded(NamedTuple):
+    """A file as a whole: waveform (C, N), and what it is stored as."""
+
+    waveform: np.ndarray
+    sample_rate: int
+    subtype: str
+
+
+def decoded(path: Path) -> Decoded:
+    with opened(path) as stream:
+        return Decoded(np.concatenate(list(stream.blocks)).T, stream.sample_rate, stream.subtype)
 
 
 def tiny_training(two_domains: tuple[Path, Path], folder: Path, *more: str) -> list[str]:

@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,37 +26,6 @@ FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".aif": "AIFF", ".aiff
 BYTES = {"PCM_16": 2, "PCM_24": 3, "DOUBLE": 8}  # of a sample; other subtypes take 4 or less
 LARGEST_WAV = 4_000_000_000  # bytes; a plain WAV counts them with 32 bits
 PCM_SUBTYPES = ("PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A decoded file.
-
-    Attributes:
-        waveform: (C, N) float32, channels and samples, full scale at 1.
-        sample_rate: in Hz.
-        subtype: libsndfile's name of the sample format, such as PCM_24.
-    """
-
-    waveform: np.ndarray
-    sample_rate: int
-    subtype: str
-
-    @property
-    def seconds(self) -> float:
-        """Duration in seconds."""
-        return self.waveform.shape[-1] / self.sample_rate
-
-
-def read(path: Path) -> Recording:
-    """Decode a file whole.
-
-    Raises:
-        UserError: no audio, none of a known format, truncated, empty, or with NaN or infinite samples.
-    """
-    with opened(path) as stream:
-        samples = np.concatenate(list(stream.blocks))
-        return Recording(np.ascontiguousarray(samples.T), stream.sample_rate, stream.subtype)
 
 
 def check_writable_format(path: Path) -> str:

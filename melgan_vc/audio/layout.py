@@ -17,16 +17,20 @@ class Layout:
         policy: "each" converts each channel by itself; "mono" the mean of all, which all channels then are;
             "mid_side" half the sum and half the difference of two channels, so that what is in the middle stays there.
         channels: (C) of the recording.
+        name: of it, for messages.
     """
 
     policy: str
     channels: int
+    name: str = "the recording"
 
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:
             raise UserError(f"channels is {self.policy!r}: give one of {', '.join(POLICIES)}")
         if self.policy == "mid_side" and self.channels > 2:
-            raise UserError(f"holds {self.channels} channels, but mid_side is for two; say channels=each or mono")
+            raise UserError(
+                f"{self.name}: holds {self.channels} channels, but mid_side is for two; say channels=each or mono"
+            )
 
     @property
     def streams(self) -> int:

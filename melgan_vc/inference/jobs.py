@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from melgan_vc.audio.decode import SUFFIXES
 from melgan_vc.audio.io import FORMATS, check_writable_format
 from melgan_vc.errors import UserError
 
@@ -27,7 +28,7 @@ def plan(files: list[Path], folder: Path | None, output: Path) -> list[Job]:
     Raises:
         UserError: a recording would be overwritten, or the output cannot be what it is named.
     """
-    names_file = bool(output.suffix) and not output.is_dir()
+    names_file = output.suffix.lower() in SUFFIXES and not output.is_dir()
     if folder is None:
         if names_file:
             check_writable_format(output)
@@ -35,7 +36,7 @@ def plan(files: list[Path], folder: Path | None, output: Path) -> list[Job]:
         if job.output.resolve() == files[0].resolve():
             raise UserError(f"{job.output}: is the recording itself; give another name for the output")
         return [job]
-    if output.suffix.lower() in FORMATS or output.is_file():
+    if names_file or output.is_file():
         raise UserError(f"{output}: is named like a file, but the input is a folder; give a folder for the output")
     if output.resolve().is_relative_to(folder.resolve()):
         raise UserError(f"{output}: lies in the input folder, so it would be converted too; give a folder outside it")

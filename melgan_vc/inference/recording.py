@@ -29,17 +29,19 @@ class Source:
     """What is converted.
 
     Attributes:
+        name: for messages.
         opened: opens it, as often as it is asked to.
         scratch: folder for what is kept meanwhile, where that is much; None is the system's.
     """
 
+    name: str
     opened: Opener
     scratch: Path | None = None
 
 
 def of_file(path: Path, scratch: Path) -> Source:
     """A file."""
-    return Source(lambda: opened(path), scratch)
+    return Source(str(path), lambda: opened(path), scratch)
 
 
 def of_array(waveform: np.ndarray, sample_rate: int) -> Source:
@@ -54,8 +56,10 @@ def of_array(waveform: np.ndarray, sample_rate: int) -> Source:
         for start in range(0, waveform.shape[1], step):
             yield np.ascontiguousarray(waveform[:, start : start + step].T, np.float32)
 
-    seconds = waveform.shape[-1] / sample_rate
-    return Source(lambda: nullcontext(Stream(sample_rate, len(waveform), "FLOAT", seconds, {}, blocks())))
+    def stream() -> AbstractContextManager[Stream]:
+        return nullcontext(Stream(sample_rate, len(waveform), "FLOAT", waveform.shape[-1] / sample_rate, {}, blocks()))
+
+    return Source("the waveform", stream)
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class Conversion:
         self.rate = front_end.spec.sample_rate
         with source.opened() as stream:
             self.sample_rate, self.subtype, self.tags = stream.sample_rate, stream.subtype, dict(stream.tags)
-            self.layout = Layout(policy, stream.channels)
+            self.layout = Layout(policy, stream.channels, source.name)
         self.streams = self.layout.streams
         self.survey = self.surveyed()
         self.blocks = self.model_blocks()
@@ -97,11 +101,6 @@ class Conversion:
             Path(scratch).mkdir(parents=True, exist_ok=True)
         self.sound = tempfile.SpooledTemporaryFile(HELD, dir=scratch)  # noqa: SIM115  (N, S) float32, until close
         self.meters = [Meter(self.rate) for _ in range(self.streams)]
-
-    @property
-    def seconds(self) -> float:
-        """Duration."""
-        return self.survey.samples / self.sample_rate
 
     def surveyed(self) -> Survey:
         """Read the recording once; what is wrong with it is found before anything is converted."""

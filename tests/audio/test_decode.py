@@ -10,6 +10,7 @@ import soxr
 
 from melgan_vc.audio import decode, io
 from melgan_vc.errors import UserError
+from tests.conftest import decoded
 
 
 def encode(path, codec, waveform, rate=48000):
@@ -40,9 +41,9 @@ def test_what_libsndfile_cannot_read_is_read_all_the_same(name, codec, tone, tmp
     encode(tmp_path / "x.mp4" if name.endswith(".wav") else tmp_path / name, codec, tone)
     if name.endswith(".wav"):
         (tmp_path / "x.mp4").rename(tmp_path / name)
-    found = io.read(tmp_path / name)
+    found = decoded(tmp_path / name)
     assert (found.sample_rate, found.waveform.shape[0]) == (48000, 2)
-    assert found.seconds == pytest.approx(12, abs=0.1)
+    assert found.waveform.shape[1] == pytest.approx(12 * 48000, rel=0.01)
     for channel, frequency in zip(found.waveform, (440, 660), strict=True):
         spectrum = np.abs(np.fft.rfft(channel[24000:72000]))
         assert spectrum.argmax() == frequency
@@ -56,7 +57,7 @@ def test_blocks_are_bounded_and_make_up_the_whole(tone, tmp_path):
             sizes = [len(block) for block in stream.blocks]
         assert len(sizes) == 2
         assert max(sizes) < 1.1 * decode.BLOCK_SECONDS * 48000
-        assert sum(sizes) == io.read(tmp_path / name).waveform.shape[1]
+        assert sum(sizes) == decoded(tmp_path / name).waveform.shape[1]
 
 
 def test_resampling_in_blocks_is_resampling_as_a_whole(tone, tmp_path):
@@ -78,7 +79,7 @@ def test_one_channel_can_be_taken(mono, frequency, tone, tmp_path):
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
     with pytest.raises(UserError, match=r"pipe\.wav: is not a regular file"):
-        io.read(tmp_path / "pipe.wav")
+        decoded(tmp_path / "pipe.wav")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 def test_what_is_no_recording_is_refused(name, content, words, tmp_path):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=words):
-        io.read(tmp_path / name)
+        decoded(tmp_path / name)
 
 
 def test_a_cut_off_container_is_refused(tone, tmp_path):
@@ -101,7 +102,7 @@ def test_a_cut_off_container_is_refused(tone, tmp_path):
     data = (tmp_path / "x.webm").read_bytes()
     (tmp_path / "x.webm").write_bytes(data[: len(data) // 2])
     with pytest.raises(UserError, match="truncated: only"):
-        io.read(tmp_path / "x.webm")
+        decoded(tmp_path / "x.webm")
 
 
 def test_a_video_without_sound_is_refused(tmp_path):
@@ -113,4 +114,4 @@ def test_a_video_without_sound_is_refused(tmp_path):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with pytest.raises(UserError, match="holds no sound"):
-        io.read(tmp_path / "x.mp4")
+        decoded(tmp_path / "x.mp4")
