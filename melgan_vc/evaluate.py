@@ -33,7 +33,7 @@ def main(cfg: DictConfig) -> None:
     summary = protocol.summary()
     about = {"bundle": str(cfg.bundle), "provenance": dict(converter.bundle.provenance), "recordings": len(held_out)}
     report.write(output, protocol.rows, summary, about)
-    print(f"\n{len(held_out)} held-out sentences, means:\n\n{report.table(summary)}\n")
+    print(f"\n{len(held_out)} held-out sentences, means with 95 % intervals:\n\n{report.table(summary)}\n")
     print(f"Listen: {output}/*_converted.wav (beside *_source.wav and *_target.wav); look: {output}/*.png")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from melgan_vc.audio import io
 from melgan_vc.data import corpus
 from melgan_vc.errors import UserError
+from melgan_vc.measures.intervals import Mean, mean
 from melgan_vc.measures.voice import Embed, centroid, cosine, voiced_f0
 
 log = logging.getLogger(__name__)
@@ -37,11 +38,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """Means over all sentences of a kind; the median F0 is over all voiced frames, in Hz."""
+    """Means over all sentences of a kind, with their intervals; the median F0 is over all voiced frames, in Hz."""
 
     kind: str
-    to_target: float
-    to_source: float
+    to_target: Mean
+    to_source: Mean
     median_f0: float
     f0_error: float
 
@@ -114,8 +115,8 @@ class SpeakerProtocol:
         return [
             Summary(
                 kind,
-                float(np.mean([row.to_target for row in self.rows if row.kind == kind])),
-                float(np.mean([row.to_source for row in self.rows if row.kind == kind])),
+                mean([row.to_target for row in self.rows if row.kind == kind]),
+                mean([row.to_source for row in self.rows if row.kind == kind]),
                 median,
                 median / medians[target_kind] - 1,
             )

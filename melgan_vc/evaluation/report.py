@@ -6,10 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from melgan_vc.evaluation.protocol import Row, Summary
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
+from melgan_vc.measures.intervals import Mean
 
 HEADINGS = ("", "cosine to target", "cosine to source", "median F0 (Hz)", "F0 against target")
 
@@ -19,8 +21,8 @@ def table(summary: Sequence[Summary]) -> str:
     lines = [
         (
             line.kind,
-            f"{line.to_target:.3f}",
-            f"{line.to_source:.3f}",
+            interval(line.to_target),
+            interval(line.to_source),
             number(line.median_f0, ".0f"),
             number(line.f0_error, "+.1%"),
         )
@@ -29,12 +31,17 @@ def table(summary: Sequence[Summary]) -> str:
     return aligned(HEADINGS, lines)
 
 
+def interval(mean: Mean) -> str:
+    """A mean with its 95 % interval."""
+    return f"{mean.value:.3f} ({mean.low:.3f} to {mean.high:.3f})"
+
+
 def number(value: float, form: str) -> str:
     """A number, or a dash where nothing was voiced."""
     return "-" if math.isnan(value) else format(value, form)
 
 
-def plain(row: Row | Summary) -> dict[str, str | float | None]:
+def plain(row: Row | Summary) -> dict[str, Any]:
     """A row as JSON has it: without NaN."""
     return {
         key: None if isinstance(value, float) and math.isnan(value) else value for key, value in asdict(row).items()

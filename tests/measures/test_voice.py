@@ -30,8 +30,8 @@ def test_protocol_tells_the_bundled_speakers_apart():
         protocol.add(pair.name, "source", soundfile.read(pair.source, dtype="float32")[0])
         protocol.add(pair.name, "target", soundfile.read(pair.target, dtype="float32")[0])
     source, target = protocol.summary()
-    assert source.to_source > 0.9 > source.to_target + 0.15
-    assert target.to_target > 0.9 > target.to_source + 0.15
+    assert source.to_source.value > 0.9 > source.to_target.value + 0.15
+    assert target.to_target.value > 0.9 > target.to_source.value + 0.15
     assert source.f0_error > 0.4
     assert target.f0_error == 0
 

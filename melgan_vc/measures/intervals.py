@@ -1,0 +1,42 @@
+"""How sure a mean over few recordings is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import bootstrap
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean and the interval that covers the true one in 95 of 100 experiments.
+
+    Attributes:
+        value: mean of the measured values; NaN where there are none.
+        low, high: ends of the interval; the value itself where there are fewer than two values, or all are alike.
+        count: of values.
+    """
+
+    value: float
+    low: float
+    high: float
+    count: int
+
+
+def mean(values: Sequence[float], seed: int = 0) -> Mean:
+    """The mean of values, one a recording, with its 95 % bootstrap interval (BCa: Efron, 1987); NaN is left out.
+
+    Args:
+        seed: of the resampling, so that the same values give the same interval.
+    """
+    known = np.asarray([value for value in values if np.isfinite(value)], float)
+    if not len(known):
+        return Mean(float("nan"), float("nan"), float("nan"), 0)
+    middle = float(known.mean())
+    if len(known) < 2 or np.ptp(known) == 0:
+        return Mean(middle, middle, middle, len(known))
+    random = np.random.default_rng(seed)
+    found = bootstrap((known,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=random).confidence_interval
+    return Mean(middle, float(found.low), float(found.high), len(known))
