@@ -5,14 +5,15 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from melgan_vc import __version__
-from melgan_vc.bundle import pack
 from melgan_vc.cli import command
-from melgan_vc.networks.notebook import load_notebook
 from melgan_vc.spec import AudioSpec, ChunkSpec
 
 
 @command("import_notebook")
 def main(cfg: DictConfig) -> None:
+    from melgan_vc.bundle import pack
+    from melgan_vc.networks.notebook import load_notebook
+
     folder, output = Path(cfg.weights).expanduser(), Path(cfg.output).expanduser()
     networks = load_notebook(folder)
     hop = networks.n_mels

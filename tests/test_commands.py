@@ -16,6 +16,11 @@ from melgan_vc import bundle
 from melgan_vc.inference.converter import Converter
 from tests.conftest import GOLDEN, ROOT, TINY, TINY_AUDIO, assert_one_line, hum, run_command
 
+COMMANDS = [
+    "train", "prepare", "inspect", "convert", "stream", "export", "evaluate", "card", "leaderboard", "import_notebook",
+    "dashboard",
+]  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def trained(two_domains, tmp_path_factory):
@@ -180,13 +185,14 @@ def test_prepare_twice_makes_one_store(two_domains, tmp_path):
     assert len(list((tmp_path / "prepared").glob("[!.]*"))) == 2
 
 
-@pytest.mark.parametrize(
-    "name", ["train", "prepare", "convert", "stream", "import_notebook", "evaluate", "dashboard", "leaderboard"]
-)
-def test_help_names_the_command(name, tmp_path):
-    done = run_command(name, "--help", cwd=tmp_path)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_names_the_command_and_loads_nothing_that_takes_long(name, tmp_path):
+    listed = ["-X", "importtime", "-m", f"melgan_vc.{name}", "--help"]
+    done = subprocess.run([sys.executable, *listed], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert f"python -m melgan_vc.{name}" in done.stdout
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not loaded & {"torch", "lightning", "matplotlib", "librosa", "wandb"}
 
 
 def broken_folder(path, kind):

@@ -9,18 +9,19 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from matplotlib.figure import Figure
 
-from melgan_vc.audio.pictures import save_figure
-from melgan_vc.bundle import BEST_NAME, NAME
+from melgan_vc.bundle_header import BEST_NAME, NAME
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 from melgan_vc.measures.better import BETTER, NO_WAY
 from melgan_vc.nested import flat
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SPEED = "throughput/batches_per_second"
 CONFIG, METRICS, JOB, FAILURE = "config.yaml", "metrics.csv", "job.json", "failure.txt"
@@ -181,8 +182,10 @@ def write_csv(entries: Sequence[Entry], path: Path) -> None:
             writer.writerow([one.name, *values, one.batch or "", one.batches, one.speed or "", one.failure or ""])
 
 
-def figure(entries: Sequence[Entry], measure: str) -> Figure:
+def figure(entries: Sequence[Entry], measure: str) -> "Figure":
     """The measure against each swept value."""
+    from matplotlib.figure import Figure  # takes a while
+
     keys = swept(entries) or ["name"]
     ranked = [one for one in entries if one.batch is not None]
     picture = Figure(figsize=(1 + 3.2 * len(keys), 3.6), layout="constrained")
@@ -224,6 +227,8 @@ def write(folder: Path, measure: str, output: Path) -> str:
     """Compare the runs of a folder: leaves the table and the picture in ``output``; returns what to print."""
     entries = read(folder, measure)
     write_csv(entries, output / "leaderboard.csv")
+    from melgan_vc.audio.pictures import save_figure
+
     save_figure(figure(entries, measure), output / "leaderboard.png")
     best = link_best(entries, folder)
     lines = [f"{len(entries)} runs in {folder}, by {measure}:", "", table(entries, measure), ""]
