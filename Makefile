@@ -35,7 +35,7 @@ setup: .venv/.ready
 .venv/.ready: pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then echo "error: no Python 3.11, 3.12 or 3.13 found; install one, or say make PYTHON=PATH" >&2; exit 1; fi
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[notebook,dashboard,sweeps,litdata,export,live,dev]' webrtcvad-wheels
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[notebook,dashboard,sweeps,litdata,export,live,dev]' webrtcvad-wheels pyworld-prebuilt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps resemblyzer
 	@touch $@
 

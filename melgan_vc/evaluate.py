@@ -19,6 +19,7 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.evaluation.recordings import waveforms
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.offline import OfflineConverter
+    from melgan_vc.measures.cepstra import analysed
     from melgan_vc.measures.voice import speaker_embedder
 
     output = Path(cfg.output).expanduser()
@@ -28,8 +29,10 @@ def main(cfg: DictConfig) -> None:
     protocol = SpeakerProtocol(held_out, speaker_embedder(), offline.audio.sample_rate)
     output.mkdir(parents=True, exist_ok=True)
     for pair in tqdm(held_out, desc="evaluating", unit="sentence"):
-        for kind, waveform in waveforms(pair, offline, output).items():
-            protocol.add(pair.name, kind, waveform)
+        found = waveforms(pair, offline, output)
+        reference = analysed(found["target"], offline.audio.sample_rate)
+        for kind, waveform in found.items():
+            protocol.add(pair.name, kind, waveform, reference)
     summary = protocol.summary()
     about = {"bundle": str(cfg.bundle), "provenance": dict(converter.bundle.provenance), "recordings": len(held_out)}
     report.write(output, protocol.rows, summary, about)

@@ -1,8 +1,8 @@
 """Which held-out recordings are measured, against what, and how the figures are summed up."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy as np
 from melgan_vc.audio import io
 from melgan_vc.data import corpus
 from melgan_vc.errors import UserError
+from melgan_vc.measures.cepstra import Voice, analysed, likeness
 from melgan_vc.measures.intervals import Mean, mean
 from melgan_vc.measures.voice import Embed, centroid, cosine, voiced_f0
 
+MEANS = ("to_target", "to_source", "mcd", "f0_cents", "f0_correlation", "voicing")
 log = logging.getLogger(__name__)
 
 
@@ -27,22 +29,41 @@ class Pair:
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of one waveform: cosines to both speakers and the median F0 in Hz."""
+    """What was measured of one waveform.
+
+    Attributes:
+        name: of the sentence.
+        kind: of waveform, such as "converted".
+        to_target, to_source: cosines to both speakers.
+        median_f0: in Hz.
+        mcd, f0_cents, f0_correlation, voicing: likeness to the target's recording of the sentence, see
+            :class:`melgan_vc.measures.cepstra.Likeness`.
+    """
 
     name: str
     kind: str
     to_target: float
     to_source: float
     median_f0: float
+    mcd: float
+    f0_cents: float
+    f0_correlation: float
+    voicing: float
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Means over all sentences of a kind, with their intervals; the median F0 is over all voiced frames, in Hz."""
+    """Over all sentences of a kind.
+
+    Attributes:
+        kind: of waveform.
+        means: of what ``MEANS`` names, with their intervals.
+        median_f0: over all voiced frames, in Hz.
+        f0_error: of that, relative to the target's.
+    """
 
     kind: str
-    to_target: Mean
-    to_source: Mean
+    means: Mapping[str, Mean]
     median_f0: float
     f0_error: float
 
@@ -93,8 +114,8 @@ class SpeakerProtocol:
         waveforms = (io.read_mono(getattr(pair, domain), self.sample_rate) for pair in held_out)
         return centroid([self.embed(waveform, self.sample_rate) for waveform in waveforms])
 
-    def add(self, name: str, kind: str, waveform: np.ndarray) -> Row:
-        """Measure a waveform (N,) of a kind, such as "converted"."""
+    def add(self, name: str, kind: str, waveform: np.ndarray, reference: Voice) -> Row:
+        """Measure a waveform (N,) of a kind, such as "converted", against the target's voice in the same sentence."""
         embedding = self.embed(waveform, self.sample_rate)
         pitch = voiced_f0(waveform, self.sample_rate)
         self.pitches.setdefault(kind, []).append(pitch)
@@ -104,6 +125,7 @@ class SpeakerProtocol:
             cosine(embedding, self.speakers["target"]),
             cosine(embedding, self.speakers["source"]),
             float(np.median(pitch)) if len(pitch) else float("nan"),
+            *astuple(likeness(analysed(waveform, self.sample_rate), reference)),
         )
         self.rows.append(row)
         return row
@@ -113,12 +135,11 @@ class SpeakerProtocol:
         pitches = {kind: np.concatenate(found) for kind, found in self.pitches.items()}
         medians = {kind: float(np.median(found)) if len(found) else float("nan") for kind, found in pitches.items()}
         return [
-            Summary(
-                kind,
-                mean([row.to_target for row in self.rows if row.kind == kind]),
-                mean([row.to_source for row in self.rows if row.kind == kind]),
-                median,
-                median / medians[target_kind] - 1,
-            )
+            Summary(kind, self.means(kind), median, median / medians[target_kind] - 1)
             for kind, median in medians.items()
         ]
+
+    def means(self, kind: str) -> dict[str, Mean]:
+        """Of all that has one."""
+        rows = [row for row in self.rows if row.kind == kind]
+        return {name: mean([getattr(row, name) for row in rows]) for name in MEANS}

@@ -13,7 +13,14 @@ from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 from melgan_vc.measures.intervals import Mean
 
-HEADINGS = ("", "cosine to target", "cosine to source", "median F0 (Hz)", "F0 against target")
+COLUMNS = {  # of means: heading and format
+    "to_target": ("cosine to target", ".3f"),
+    "to_source": ("cosine to source", ".3f"),
+    "mcd": ("MCD (dB)", ".2f"),
+    "f0_cents": ("F0 off (cents)", ".0f"),
+    "f0_correlation": ("F0 correlation", ".2f"),
+    "voicing": ("voicing F1", ".2f"),
+}
 
 
 def table(summary: Sequence[Summary]) -> str:
@@ -21,19 +28,21 @@ def table(summary: Sequence[Summary]) -> str:
     lines = [
         (
             line.kind,
-            interval(line.to_target),
-            interval(line.to_source),
+            *(interval(line.means[name], form) for name, (_, form) in COLUMNS.items()),
             number(line.median_f0, ".0f"),
             number(line.f0_error, "+.1%"),
         )
         for line in summary
     ]
-    return aligned(HEADINGS, lines)
+    headings = ("", *(heading for heading, _ in COLUMNS.values()), "median F0 (Hz)", "F0 against target")
+    return aligned(headings, lines)
 
 
-def interval(mean: Mean) -> str:
+def interval(mean: Mean, form: str) -> str:
     """A mean with its 95 % interval."""
-    return f"{mean.value:.3f} ({mean.low:.3f} to {mean.high:.3f})"
+    if not mean.count:
+        return "-"
+    return f"{mean.value:{form}} ({mean.low:{form}} to {mean.high:{form}})"
 
 
 def number(value: float, form: str) -> str:
@@ -43,9 +52,14 @@ def number(value: float, form: str) -> str:
 
 def plain(row: Row | Summary) -> dict[str, Any]:
     """A row as JSON has it: without NaN."""
-    return {
-        key: None if isinstance(value, float) and math.isnan(value) else value for key, value in asdict(row).items()
-    }
+    return without_nan(asdict(row))
+
+
+def without_nan(value: Any) -> Any:
+    """The same, with None in place of NaN."""
+    if isinstance(value, Mapping):
+        return {key: without_nan(one) for key, one in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def write(folder: Path, rows: Sequence[Row], summary: Sequence[Summary], about: Mapping[str, object]) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.stats import bootstrap
 
 RESAMPLES = 2000
+ALIKE = 1e-9  # relative differences that are rounding
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def mean(values: Sequence[float], seed: int = 0) -> Mean:
     if not len(known):
         return Mean(float("nan"), float("nan"), float("nan"), 0)
     middle = float(known.mean())
-    if len(known) < 2 or np.ptp(known) == 0:
+    if len(known) < 2 or np.ptp(known) <= ALIKE * abs(middle):
         return Mean(middle, middle, middle, len(known))
     random = np.random.default_rng(seed)
     found = bootstrap((known,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=random).confidence_interval

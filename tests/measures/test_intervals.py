@@ -17,4 +17,6 @@ def test_the_same_values_give_the_same_interval_and_few_give_none() -> None:
     assert mean(values) == mean(values) and mean(values).count == 3
     assert mean(values).value == pytest.approx(7 / 3)
     assert (mean([5.0]).low, mean([5.0]).high, mean([3.0, 3.0]).low) == (5, 5, 3)
+    rounded = mean([1.0, 1.0 - 1e-16, 1.0 + 3e-16])
+    assert rounded.low == rounded.high == rounded.value
     assert np.isnan(mean([]).value) and mean([]).count == 0

@@ -3,6 +3,7 @@ import pytest
 
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation.protocol import SpeakerProtocol, pairs
+from melgan_vc.measures.cepstra import analysed
 from melgan_vc.measures.voice import centroid, cosine, speaker_embedder, voiced_f0
 from tests.conftest import ROOT, hum
 
@@ -27,13 +28,17 @@ def test_protocol_tells_the_bundled_speakers_apart():
 
     protocol = SpeakerProtocol(held_out[:3], speaker_embedder(), 16000)
     for pair in held_out[3:5]:
-        protocol.add(pair.name, "source", soundfile.read(pair.source, dtype="float32")[0])
-        protocol.add(pair.name, "target", soundfile.read(pair.target, dtype="float32")[0])
+        sounds = {kind: soundfile.read(getattr(pair, kind), dtype="float32")[0] for kind in ("source", "target")}
+        for kind, sound in sounds.items():
+            protocol.add(pair.name, kind, sound, analysed(sounds["target"], 16000))
     source, target = protocol.summary()
-    assert source.to_source.value > 0.9 > source.to_target.value + 0.15
-    assert target.to_target.value > 0.9 > target.to_source.value + 0.15
+    assert source.means["to_source"].value > 0.9 > source.means["to_target"].value + 0.15
+    assert target.means["to_target"].value > 0.9 > target.means["to_source"].value + 0.15
     assert source.f0_error > 0.4
     assert target.f0_error == 0
+    assert source.means["mcd"].value > 4 > target.means["mcd"].value == 0
+    assert source.means["f0_cents"].value > 500 > target.means["f0_cents"].value == 0
+    assert 0.5 < source.means["voicing"].value < 1 == target.means["voicing"].value
 
 
 def test_folders_without_a_common_name_are_refused(tmp_path, caplog):
