@@ -14,7 +14,8 @@ endif
 demo: setup
 	$(BIN)/python -m melgan_vc.train experiment=quickstart run_dir="$(DEMO)"
 	$(BIN)/python -m melgan_vc.evaluate bundle="$(DEMO)" output="$(DEMO)/held_out" \
-		source=bundled:voices/heldout/source target=bundled:voices/heldout/target
+		source=bundled:voices/heldout/source target=bundled:voices/heldout/target \
+		training_source=bundled:voices/source training_target=bundled:voices/target
 	@echo
 	@echo "Three things to try next:"
 	@echo "  $(BIN)/python -m melgan_vc.convert bundle=$(DEMO) input=YOUR.wav output=converted.wav"

@@ -23,7 +23,7 @@ PATH_KEYS = (
     "data.litdata.address", "data.litdata.prepared", "source", "target", "run_dir", "runs", "bundle", "input",
     "output", "weights",
 )  # fmt: skip
-QUOTED_KEYS = (*PATH_KEYS, "resume", "sweep_dir")
+QUOTED_KEYS = (*PATH_KEYS, "resume", "sweep_dir", "training_source", "training_target")
 Task = Callable[[DictConfig], float | None]
 
 

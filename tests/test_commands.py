@@ -1,6 +1,7 @@
 """The commands as a user runs them."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -171,9 +172,30 @@ def test_evaluate_measures_held_out_sentences(trained, tmp_path):
             (tmp_path / domain / name).symlink_to(bundled / name)
     done = run_command("evaluate", f"bundle={trained}", "output=ev", "source=source", "target=target", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert "WORLD transfer" not in done.stdout
     assert "cosine to target" in done.stdout
     left = {path.name for path in (tmp_path / "ev").iterdir()}
     assert {"metrics.json", "metrics.csv", "01.png", "01_source.wav", "01_converted.wav", "02_target.wav"} <= left
+
+
+def test_evaluate_measures_conversions_that_need_no_training(trained, tmp_path):
+    bundled = "bundled:voices/heldout"
+    for domain in ("source", "target"):
+        (tmp_path / domain).mkdir()
+        held_out = GOLDEN.parent.parent / "melgan_vc" / "bundled" / "voices" / "heldout" / domain
+        (tmp_path / domain / "01.ogg").symlink_to(held_out / "01.ogg")
+    arguments = ["output=ev", "source=source", "target=target", f"training_source={bundled}/source"]
+    done = run_command("evaluate", f"bundle={trained}", *arguments, cwd=tmp_path)
+    assert_one_line(done, "training_source and training_target both")
+    arguments += [f"training_target={bundled}/target", "baseline_minutes=0.1"]
+    done = run_command("evaluate", f"bundle={trained}", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = {
+        line["kind"]: line["means"] for line in json.loads((tmp_path / "ev" / "metrics.json").read_text())["summary"]
+    }
+    assert found["WORLD transfer"]["f0_cents"]["value"] < found["source"]["f0_cents"]["value"]
+    assert "The model does NOT beat" in done.stdout  # after so few batches
+    assert "pitch and formants shifted" in found and found["target"]["mcd"]["value"] == 0
 
 
 def test_prepare_twice_makes_one_store(two_domains, tmp_path):

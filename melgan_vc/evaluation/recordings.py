@@ -1,5 +1,6 @@
 """The waveforms of a held-out pair: to measure, to listen to and to look at."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 
 from melgan_vc.audio import io
 from melgan_vc.audio.pictures import mel_figure, save_figure
+from melgan_vc.data import corpus
 from melgan_vc.evaluation.protocol import Pair
 from melgan_vc.inference.offline import OfflineConverter
 
@@ -34,3 +36,14 @@ def waveforms(pair: Pair, offline: OfflineConverter, output: Path) -> dict[str, 
         "target resynthesised": ceiling,
         "target": given["target"],
     }
+
+
+def first_minutes(folder: Path, minutes: float, sample_rate: int) -> Iterator[np.ndarray]:
+    """Recordings (N,) of a folder, from the first on, until there are so many minutes."""
+    left = minutes * 60 * sample_rate
+    for path in corpus.find(folder):
+        waveform = io.read_mono(path, sample_rate)
+        yield waveform
+        left -= len(waveform)
+        if left <= 0:
+            return

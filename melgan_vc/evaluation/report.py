@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,20 @@ def table(summary: Sequence[Summary]) -> str:
     ]
     headings = ("", *(heading for heading, _ in COLUMNS.values()), "median F0 (Hz)", "F0 against target")
     return aligned(headings, lines)
+
+
+def verdict(summary: Sequence[Summary], rivals: Collection[str], kind: str = "converted") -> str:
+    """Whether conversions are nearer to the target than those that need no training, as a sentence."""
+    by_kind = {line.kind: line.means for line in summary}
+    lost = [
+        f"{rival} in {heading}"
+        for rival in rivals
+        for name, heading, sign in (("to_target", "cosine to target", 1), ("mcd", "MCD", -1))
+        if not sign * by_kind[kind][name].value > sign * by_kind[rival][name].value
+    ]
+    if lost:
+        return f"The model does NOT beat {', '.join(lost)}: train longer, or on more or cleaner recordings."
+    return f"The model beats {' and '.join(rivals)} in cosine to target and in MCD."
 
 
 def interval(mean: Mean, form: str) -> str:

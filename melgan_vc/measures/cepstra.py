@@ -1,6 +1,6 @@
 """How alike two recordings of one sentence are: mel-cepstra, pitch and voicing after dynamic time warping.
 
-WORLD (Morise et al., 2016) takes a voice apart, librosa aligns.
+WORLD takes a voice apart, librosa aligns.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,9 @@ import librosa
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from melgan_vc.errors import UserError
-from melgan_vc.measures.voice import HIGHEST_F0, LOWEST_F0
+from melgan_vc.measures.world import pitch_and_envelope
 
 ORDER = 24  # of mel-cepstra, as most papers have it; the zeroth, the power, is left out
-FRAME_MS = 5.0  # from one frame to the next
 DECIBEL = 10 * np.sqrt(2) / np.log(10)  # of a distance of mel-cepstra
 CENTS = 1200.0  # in an octave
 
@@ -50,19 +48,8 @@ class Likeness:
 
 
 def analysed(waveform: np.ndarray, sample_rate: int) -> Voice:
-    """Take a waveform (N,) apart.
-
-    Raises:
-        UserError: WORLD is not installed.
-    """
-    try:
-        import pyworld
-    except ImportError as error:
-        raise UserError("mel-cepstra need WORLD: pip install pyworld-prebuilt (or pyworld, with a compiler)") from error
-    samples = np.ascontiguousarray(waveform, np.float64)
-    rough, times = pyworld.dio(samples, sample_rate, f0_floor=LOWEST_F0, f0_ceil=HIGHEST_F0, frame_period=FRAME_MS)
-    f0 = pyworld.stonemask(samples, rough, times, sample_rate)
-    envelope = pyworld.cheaptrick(samples, f0, times, sample_rate)
+    """Mel-cepstra and pitch of a waveform (N,)."""
+    f0, envelope, _ = pitch_and_envelope(waveform, sample_rate)
     return Voice(mel_cepstra(envelope, sample_rate), f0)
 
 

@@ -1,0 +1,108 @@
+"""What can be had without training: the source's voice moved towards the target's by a few statistics.
+
+A model that is no better than these has not learned to convert.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from melgan_vc.errors import UserError
+from melgan_vc.measures.world import Parts, apart, together, world
+
+COEFFICIENTS = 40  # that an envelope is coded by
+SCALES = np.linspace(0.75, 1.35, 61)  # of formants, that are tried
+SMALLEST = 1e-16
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of a speaker's recordings.
+
+    Attributes:
+        pitch: mean and standard deviation of the logarithm of F0 in Hz, over voiced frames.
+        coded: means and standard deviations (2, COEFFICIENTS) of coded envelopes, over all frames.
+        envelope: mean (F,) of log envelopes over voiced frames.
+    """
+
+    pitch: tuple[float, float]
+    coded: np.ndarray
+    envelope: np.ndarray
+
+
+def statistics(recordings: Iterable[np.ndarray], sample_rate: int) -> Statistics:
+    """Of waveforms (N,) of one speaker.
+
+    Raises:
+        UserError: hardly anything in them is voiced.
+    """
+    pitches, coded, envelopes = [], [], []
+    for waveform in recordings:
+        parts = apart(waveform, sample_rate)
+        voiced = parts.f0 > 0
+        pitches.append(np.log(parts.f0[voiced]))
+        coded.append(code(parts))
+        envelopes.append(np.log(np.maximum(parts.envelope[voiced], SMALLEST)))
+    count = sum(map(len, pitches))
+    if count < 2:
+        raise UserError("the recordings for baselines hold no voice; give recordings of speech")
+    pitch, codes = np.concatenate(pitches), np.concatenate(coded)
+    return Statistics(
+        (float(pitch.mean()), float(pitch.std())),
+        np.stack([codes.mean(axis=0), codes.std(axis=0)]),
+        np.concatenate(envelopes).mean(axis=0),
+    )
+
+
+def code(parts: Parts) -> np.ndarray:
+    """Envelopes (T, F) as a few coefficients (T, COEFFICIENTS) each."""
+    envelope = np.ascontiguousarray(np.maximum(parts.envelope, SMALLEST))
+    return world().code_spectral_envelope(envelope, parts.sample_rate, COEFFICIENTS)
+
+
+def decode(coded: np.ndarray, like: Parts) -> np.ndarray:
+    """Envelopes (T, F) of coefficients (T, COEFFICIENTS)."""
+    size = 2 * (like.envelope.shape[1] - 1)
+    return world().decode_spectral_envelope(np.ascontiguousarray(coded), like.sample_rate, size)
+
+
+def moved_pitch(f0: np.ndarray, source: Statistics, target: Statistics) -> np.ndarray:
+    """F0 (T,) in Hz with the target's mean and spread of its logarithm; unvoiced frames stay so."""
+    (middle, spread), (wanted, wanted_spread) = source.pitch, target.pitch
+    scaled = (np.log(np.maximum(f0, 1.0)) - middle) / max(spread, 1e-6) * wanted_spread + wanted
+    return np.where(f0 > 0, np.exp(scaled), 0.0)
+
+
+def transferred(sample_rate: int, source: Statistics, target: Statistics, waveform: np.ndarray) -> np.ndarray:
+    """A waveform (N,) whose log F0 and coded envelope have the target's means and variances."""
+    parts = apart(waveform, sample_rate)
+    coded = (code(parts) - source.coded[0]) / np.maximum(source.coded[1], 1e-6) * target.coded[1] + target.coded[0]
+    moved = replace(parts, f0=moved_pitch(parts.f0, source, target), envelope=decode(coded, parts))
+    return together(moved, len(waveform))
+
+
+def shifted(sample_rate: int, source: Statistics, target: Statistics, waveform: np.ndarray) -> np.ndarray:
+    """A waveform (N,) with the target's mean pitch, and formants scaled by one factor."""
+    parts = apart(waveform, sample_rate)
+    scale = formant_scale(source.envelope, target.envelope)
+    places = np.arange(parts.envelope.shape[1])
+    logs = np.log(np.maximum(parts.envelope, SMALLEST))
+    envelope = np.exp(np.stack([np.interp(places / scale, places, one) for one in logs]))
+    f0 = parts.f0 * np.exp(target.pitch[0] - source.pitch[0])
+    return together(replace(parts, f0=f0, envelope=envelope), len(waveform))
+
+
+def formant_scale(source: np.ndarray, target: np.ndarray) -> float:
+    """The factor of frequencies that brings one mean log envelope (F,) nearest to another, whatever their levels."""
+    places = np.arange(len(source))
+    used = places < len(source) * min(1.0, SCALES.min())  # which every factor fills
+
+    def off(scale: float) -> float:
+        difference = (np.interp(places / scale, places, source) - target)[used]
+        return float(difference.std())
+
+    return float(min(SCALES, key=off))
+
+
+BASELINES = {"WORLD transfer": transferred, "pitch and formants shifted": shifted}

@@ -1,0 +1,63 @@
+"""A voice taken apart and put together again by WORLD (Morise et al., 2016)."""
+
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+
+from melgan_vc.errors import UserError
+from melgan_vc.measures.voice import HIGHEST_F0, LOWEST_F0
+
+FRAME_MS = 5.0  # from one frame to the next
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Of a recording, frame by frame.
+
+    Attributes:
+        f0: (T,) in Hz, 0 where it is unvoiced.
+        envelope: (T, F) power spectrum without the harmonics.
+        aperiodicity: (T, F) share of noise, 0 to 1.
+        sample_rate: in Hz.
+    """
+
+    f0: np.ndarray
+    envelope: np.ndarray
+    aperiodicity: np.ndarray
+    sample_rate: int
+
+
+def world() -> ModuleType:
+    """The library.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        import pyworld
+    except ImportError as error:
+        raise UserError("this needs WORLD: pip install pyworld-prebuilt (or pyworld, with a compiler)") from error
+    return pyworld
+
+
+def pitch_and_envelope(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """F0 (T,) in Hz, 0 where it is unvoiced, the envelope (T, F) and the times (T,) in seconds of a waveform (N,)."""
+    pyworld, samples = world(), np.ascontiguousarray(waveform, np.float64)
+    rough, times = pyworld.dio(samples, sample_rate, f0_floor=LOWEST_F0, f0_ceil=HIGHEST_F0, frame_period=FRAME_MS)
+    f0 = pyworld.stonemask(samples, rough, times, sample_rate)
+    return f0, pyworld.cheaptrick(samples, f0, times, sample_rate), times
+
+
+def apart(waveform: np.ndarray, sample_rate: int) -> Parts:
+    """The parts of a waveform (N,)."""
+    f0, envelope, times = pitch_and_envelope(waveform, sample_rate)
+    noise = world().d4c(np.ascontiguousarray(waveform, np.float64), f0, times, sample_rate)
+    return Parts(f0, envelope, noise, sample_rate)
+
+
+def together(parts: Parts, samples: int) -> np.ndarray:
+    """A waveform (samples,) float32 of parts."""
+    envelope, noise = (np.ascontiguousarray(one, np.float64) for one in (parts.envelope, parts.aperiodicity))
+    found = world().synthesize(parts.f0, envelope, noise, parts.sample_rate, FRAME_MS)[:samples]
+    return np.pad(found, (0, samples - len(found))).astype(np.float32)

@@ -1,0 +1,85 @@
+"""Baselines: what is done to a voice by a few statistics."""
+
+import numpy as np
+import pytest
+
+from melgan_vc.errors import UserError
+from melgan_vc.evaluation.baselines import BASELINES, formant_scale, moved_pitch, shifted, statistics, transferred
+from melgan_vc.evaluation.protocol import MEANS, Summary
+from melgan_vc.evaluation.report import verdict
+from melgan_vc.measures.cepstra import analysed, likeness
+from melgan_vc.measures.intervals import Mean
+from melgan_vc.measures.world import apart, together
+from tests.conftest import ROOT
+
+HELD_OUT = ROOT / "melgan_vc" / "bundled" / "voices" / "heldout"
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def sounds() -> dict[str, list[np.ndarray]]:
+    import soundfile
+
+    return {
+        domain: [soundfile.read(HELD_OUT / domain / f"0{one}.ogg", dtype="float32")[0] for one in (1, 2, 3)]
+        for domain in ("source", "target")
+    }
+
+
+def test_a_voice_put_together_again_is_itself(sounds: dict[str, list[np.ndarray]]) -> None:
+    waveform = sounds["source"][0]
+    back = together(apart(waveform, RATE), len(waveform))
+    assert back.shape == waveform.shape and back.dtype == np.float32
+    assert likeness(analysed(back, RATE), analysed(waveform, RATE)).mcd < 3
+
+
+def test_baselines_come_nearer_to_the_target_than_the_source_is(sounds: dict[str, list[np.ndarray]]) -> None:
+    source, target = (statistics(sounds[domain][1:], RATE) for domain in ("source", "target"))
+    given, wanted = sounds["source"][0], analysed(sounds["target"][0], RATE)
+    before = likeness(analysed(given, RATE), wanted)
+    for convert in BASELINES.values():
+        out = convert(RATE, source, target, given)
+        assert len(out) == len(given)
+        after = likeness(analysed(out, RATE), wanted)
+        assert after.f0_cents < 0.5 * before.f0_cents
+    assert likeness(analysed(transferred(RATE, source, target, given), RATE), wanted).mcd < 0.95 * before.mcd
+
+
+def test_a_speaker_towards_himself_stays(sounds: dict[str, list[np.ndarray]]) -> None:
+    same = statistics(sounds["source"], RATE)
+    given = sounds["source"][0]
+    for convert in (transferred, shifted):
+        assert likeness(analysed(convert(RATE, same, same, given), RATE), analysed(given, RATE)).mcd < 3
+
+
+def test_pitch_gets_the_targets_mean_and_spread(sounds: dict[str, list[np.ndarray]]) -> None:
+    source, target = (statistics(sounds[domain], RATE) for domain in ("source", "target"))
+    drawn = np.exp(np.random.default_rng(0).normal(*source.pitch, 20000))
+    found = np.log(moved_pitch(np.append(drawn, 0.0), source, target)[:-1])
+    assert (found.mean(), found.std()) == pytest.approx(target.pitch, rel=0.02)
+    assert moved_pitch(np.zeros(2), source, target).tolist() == [0, 0]
+
+
+def test_formants_that_were_scaled_are_found_scaled() -> None:
+    places = np.arange(513)
+    envelope = np.cos(places / 30) + np.cos(places / 47)
+    scaled = np.interp(places / 1.2, places, envelope) + 3.0
+    assert formant_scale(envelope, scaled) == pytest.approx(1.2, abs=0.011)
+
+
+def test_recordings_without_a_voice_are_refused() -> None:
+    with pytest.raises(UserError, match="hold no voice"):
+        statistics([np.zeros(RATE, np.float32)], RATE)
+
+
+def summed(kind: str, to_target: float, mcd: float) -> Summary:
+    values = dict.fromkeys(MEANS, 0.0) | {"to_target": to_target, "mcd": mcd}
+    return Summary(kind, {name: Mean(value, value, value, 3) for name, value in values.items()}, 100.0, 0.0)
+
+
+def test_a_model_that_beats_no_baseline_is_said_to_be_so() -> None:
+    lines = [summed("converted", 0.8, 7.0), summed("one", 0.7, 8.0), summed("other", 0.6, 6.5)]
+    assert verdict(lines, ["one"]) == "The model beats one in cosine to target and in MCD."
+    assert "NOT beat other in MCD:" in verdict(lines, ["one", "other"])
+    assert "NOT" in verdict([summed("converted", 0.7, 8.0), lines[1]], ["one"]), "as good is not better"
+    assert "NOT" in verdict([summed("converted", float("nan"), 1.0), lines[1]], ["one"])
