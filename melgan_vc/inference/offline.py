@@ -191,8 +191,7 @@ class OfflineConverter:
         for one in running:
             try:
                 block = next(one.conversion.blocks, None)
-            except UserError as error:  # it was sound a moment ago
-                one.conversion.close()
+            except UserError as error:  # it was sound a moment ago; what came before is still being inverted
                 failed.append((one.key, error))
                 continue
             if block is None:

@@ -1,3 +1,6 @@
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.inference.converter import Converter
 from melgan_vc.inference.jobs import Job, plan
 from melgan_vc.inference.offline import OfflineConverter
+from melgan_vc.inference.recording import Source, of_array
 from melgan_vc.inference.translation import TranslationSteps
 from tests.audio.test_frames import loudest_of
 from tests.conftest import TINY_AUDIO, hum
@@ -155,6 +159,25 @@ def test_what_is_damaged_half_way_leaves_nothing(tiny_bundle, tmp_path):
     with pytest.raises(UserError, match=r"NaN or infinite, 10 s"):
         offline(tiny_bundle).convert_file(tmp_path / "a.wav", tmp_path / "out.wav")
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_a_recording_that_is_damaged_while_it_is_converted_is_named(tiny_bundle):
+    whole = of_array(np.stack([hum(35, 8000, 150, 1)]), 8000)
+    opened = []
+
+    @contextmanager
+    def worse_each_time():
+        opened.append(1)
+        with whole.opened() as stream:
+            yield replace(stream, blocks=damaged(stream.blocks) if len(opened) > 2 else stream.blocks)
+
+    def damaged(blocks):
+        yield from islice(blocks, 2)
+        raise UserError("x.wav: gone")
+
+    sources = [("x", Source("x.wav", worse_each_time)), ("y", of_array(np.stack([hum(1, 8000, 150, 1)]), 8000))]
+    outcomes = dict(offline(tiny_bundle, files_at_once=1).run(sources))
+    assert str(outcomes["x"]) == "x.wav: gone" and not isinstance(outcomes["y"], UserError)
 
 
 def test_tags_stay(tiny_bundle, tmp_path):
