@@ -10,6 +10,8 @@ import numpy as np
 
 from melgan_vc.errors import UserError
 
+MOST = 100  # blocks that wait to be converted; where computing is too slow, more are lost instead of kept
+
 
 def portaudio() -> ModuleType:
     """The library that speaks to devices.
@@ -30,7 +32,8 @@ def portaudio() -> ModuleType:
 
 
 class Fifo:
-    """Samples that wait to be played; never more than ``most`` of them.
+    """Samples that wait to be played. After a gap there are as many more of them: playing is later, and the next gap
+    less likely.
 
     Args:
         channels: (C).
@@ -86,8 +89,10 @@ class Devices:
 
     def callback(self, given: np.ndarray, out: np.ndarray, frames: int, time: Any, status: Any) -> None:
         """Called by PortAudio in a thread of its own."""
-        self.overflows += bool(status.input_overflow)
-        self.heard.put(given.copy())
+        full = self.heard.qsize() >= MOST
+        self.overflows += full or bool(status.input_overflow)
+        if not full:
+            self.heard.put(given.copy())
         self.played.take(out)
 
     def run(self, step: Callable[[np.ndarray], np.ndarray]) -> Iterator[None]:

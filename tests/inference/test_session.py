@@ -8,6 +8,7 @@ import pytest
 from melgan_vc.audio.griffin_lim import GriffinLim
 from melgan_vc.bundle import Bundle
 from melgan_vc.errors import UserError
+from melgan_vc.inference import devices
 from melgan_vc.inference.converter import Converter
 from melgan_vc.inference.devices import Fifo
 from melgan_vc.inference.live import LiveSteps
@@ -75,3 +76,33 @@ def test_what_waits_to_be_played_starts_with_its_delay_and_counts_gaps() -> None
     assert out[:, 0].tolist() == [0, 0, 0, 0.5] and fifo.dropouts == 0
     fifo.take(out)
     assert out[:, 0].tolist() == [0.5, 0, 0, 0] and fifo.dropouts == 1
+
+
+def test_devices_that_are_too_fast_lose_blocks_and_count_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Library:
+        PortAudioError = OSError
+
+        class Stream:
+            """Calls back as PortAudio does, faster than anything is converted."""
+
+            def __init__(self, rate, block, names, channels, kind, callback, finished_callback) -> None:  # type: ignore[no-untyped-def]
+                self.callback, self.finished, self.shape = callback, finished_callback, (block, channels)
+
+            def __enter__(self) -> None:
+                for number in range(devices.MOST + 5):
+                    self.callback(np.full(self.shape, number, np.float32), np.zeros(self.shape), 4, None, Status)
+                self.finished()
+
+            def __exit__(self, *error: object) -> None:
+                pass
+
+    class Status:
+        input_overflow = False
+
+    monkeypatch.setattr(devices, "portaudio", lambda: Library)
+    opened = devices.Devices(8000, 2, 4, 8, (None, None))
+    converted = []
+    for _ in opened.run(lambda block: converted.append(block) or block):
+        pass
+    assert [int(block[0, 0]) for block in converted] == list(range(devices.MOST)) and opened.overflows == 5
+    assert opened.played.dropouts == devices.MOST + 5 - 2  # the delay lasted for two blocks
