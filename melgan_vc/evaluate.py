@@ -33,7 +33,7 @@ def main(cfg: DictConfig) -> None:
     held_out = pairs(corpus.locate(cfg.source), corpus.locate(cfg.target))
     converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap)
     offline = OfflineConverter(converter, instantiate(cfg.inversion, spec=converter.bundle.audio))
-    protocol = SpeakerProtocol(held_out, speaker_embedder(), offline.audio.sample_rate)
+    protocol = SpeakerProtocol(held_out, speaker_embedder(), offline.audio.sample_rate, **cfg.mcd)
     baselines = prepared_baselines(cfg, offline.audio.sample_rate)
     output.mkdir(parents=True, exist_ok=True)
     for pair in tqdm(held_out, desc="evaluating", unit="sentence"):
@@ -43,7 +43,12 @@ def main(cfg: DictConfig) -> None:
         for kind, waveform in found.items():
             protocol.add(pair.name, kind, waveform, reference)
     summary = protocol.summary()
-    about = {"bundle": str(cfg.bundle), "provenance": dict(converter.bundle.provenance), "recordings": len(held_out)}
+    about = {
+        "bundle": str(cfg.bundle),
+        "provenance": dict(converter.bundle.provenance),
+        "recordings": len(held_out),
+        "mcd": dict(cfg.mcd),
+    }
     report.write(output, protocol.rows, summary, about)
     print(f"\n{len(held_out)} held-out sentences, means with 95 % intervals:\n\n{report.table(summary)}\n")
     if baselines:

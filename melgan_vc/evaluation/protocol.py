@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -100,9 +101,13 @@ class SpeakerProtocol:
         held_out: the pairs.
         embed: see :func:`melgan_vc.measures.voice.speaker_embedder`.
         sample_rate: that all is measured at, in Hz.
+        voiced_only, power: of MCD, see :func:`melgan_vc.measures.cepstra.likeness`.
     """
 
-    def __init__(self, held_out: Sequence[Pair], embed: Embed, sample_rate: int) -> None:
+    def __init__(
+        self, held_out: Sequence[Pair], embed: Embed, sample_rate: int, voiced_only: bool = False, power: bool = False
+    ) -> None:
+        self.likeness = partial(likeness, voiced_only=voiced_only, power=power)
         self.embed = embed
         self.sample_rate = sample_rate
         self.rows: list[Row] = []
@@ -125,7 +130,7 @@ class SpeakerProtocol:
             cosine(embedding, self.speakers["target"]),
             cosine(embedding, self.speakers["source"]),
             float(np.median(pitch)) if len(pitch) else float("nan"),
-            *astuple(likeness(analysed(waveform, self.sample_rate), reference)),
+            *astuple(self.likeness(analysed(waveform, self.sample_rate), reference)),
         )
         self.rows.append(row)
         return row

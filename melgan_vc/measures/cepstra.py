@@ -84,13 +84,21 @@ def warp(length: int, order: int, constant: float) -> np.ndarray:
     return found
 
 
-def likeness(one: Voice, reference: Voice) -> Likeness:
-    """How like a recording is to the reference, frames aligned by their mel-cepstra."""
+def likeness(one: Voice, reference: Voice, voiced_only: bool = False, power: bool = False) -> Likeness:
+    """How like a recording is to the reference, frames aligned by their mel-cepstra without the power.
+
+    Args:
+        voiced_only: distortion of frames alone that are voiced in both; NaN where none is.
+        power: count the zeroth coefficient, too.
+    """
     shapes = one.cepstra[:, 1:], reference.cepstra[:, 1:]
     _, path = librosa.sequence.dtw(shapes[0].T, shapes[1].T)
     ours, theirs = path[::-1].T
-    distances = np.linalg.norm(shapes[0][ours] - shapes[1][theirs], axis=1)
-    return Likeness(float(DECIBEL * distances.mean()), *pitch(one.f0[ours], reference.f0[theirs]))
+    counted = (one.f0[ours] > 0) & (reference.f0[theirs] > 0) | (not voiced_only)
+    first = 0 if power else 1
+    differences = (one.cepstra[ours] - reference.cepstra[theirs])[counted, first:]
+    mcd = float(DECIBEL * np.linalg.norm(differences, axis=1).mean()) if counted.any() else float("nan")
+    return Likeness(mcd, *pitch(one.f0[ours], reference.f0[theirs]))
 
 
 def pitch(f0: np.ndarray, reference: np.ndarray) -> tuple[float, float, float]:

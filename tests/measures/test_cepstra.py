@@ -35,6 +35,17 @@ def test_a_known_offset_of_cepstra_gives_what_the_formula_gives() -> None:
     assert found.mcd == pytest.approx(10 / np.log(10) * np.sqrt(2 * (0.03**2 + 0.04**2)), rel=1e-6)
 
 
+def test_power_and_voicing_count_where_asked_for() -> None:
+    one = made()
+    louder = one.cepstra + np.eye(ORDER + 1)[0] * 0.5
+    assert likeness(Voice(louder, one.f0), one, power=True).mcd == pytest.approx(10 / np.log(10) * np.sqrt(2) * 0.5)
+    half = np.arange(len(one.f0)) < 30
+    changed = Voice(one.cepstra + 0.01 * half[:, None] * np.eye(ORDER + 1)[1], np.where(half, one.f0, 0))
+    every, voiced = likeness(changed, one).mcd, likeness(changed, one, voiced_only=True).mcd
+    assert voiced == pytest.approx(2 * every) == pytest.approx(10 / np.log(10) * np.sqrt(2) * 0.01)
+    assert np.isnan(likeness(Voice(one.cepstra, 0 * one.f0), one, voiced_only=True).mcd)
+
+
 def test_another_tempo_does_not_count() -> None:
     one = made()
     slow = Voice(one.cepstra.repeat(2, axis=0), one.f0.repeat(2))
