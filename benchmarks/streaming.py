@@ -20,15 +20,14 @@ from melgan_vc.errors import UserError
 from melgan_vc.inference.converter import Converter
 from melgan_vc.inference.live import LiveSteps
 from melgan_vc.inference.session import Session, Settings
-from melgan_vc.inference.translation import TranslationSteps
 from melgan_vc.memory import keep_freed_memory
 
 BLOCKS = (1, 160, 777, 4096, 48000)
 
 
-def mel_of(steps: LiveSteps | TranslationSteps, waveform: torch.Tensor, size: int) -> torch.Tensor:
+def mel_of(steps: LiveSteps, waveform: torch.Tensor, size: int) -> torch.Tensor:
     """The translated mel (M, T) of a waveform that comes in blocks."""
-    translation = steps.translation if isinstance(steps, LiveSteps) else steps
+    translation = steps.translation  # which offline conversion goes through as well
     states, pieces = [translation.start()], []
     for block in waveform.split(size):
         states, (piece,) = translation.step(states, [block])
