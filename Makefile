@@ -13,9 +13,7 @@ endif
 
 demo: setup
 	$(BIN)/python -m melgan_vc.train experiment=quickstart run_dir="$(DEMO)"
-	$(BIN)/python -m melgan_vc.evaluate bundle="$(DEMO)" output="$(DEMO)/held_out" \
-		source=bundled:voices/heldout/source target=bundled:voices/heldout/target \
-		training_source=bundled:voices/source training_target=bundled:voices/target
+	$(BIN)/python -m melgan_vc.evaluate bundle="$(DEMO)" output="$(DEMO)/held_out"
 	@echo
 	@echo "Three things to try next:"
 	@echo "  $(BIN)/python -m melgan_vc.convert bundle=$(DEMO) input=YOUR.wav output=converted.wav"
@@ -36,7 +34,7 @@ setup: .venv/.ready
 .venv/.ready: pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then echo "error: no Python 3.11, 3.12 or 3.13 found; install one, or say make PYTHON=PATH" >&2; exit 1; fi
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[notebook,dashboard,sweeps,litdata,export,live,dev]' webrtcvad-wheels pyworld-prebuilt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[notebook,dashboard,sweeps,litdata,export,live,dev]' webrtcvad-wheels pyworld-prebuilt pocketsphinx jiwer
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps resemblyzer
 	@touch $@
 

@@ -20,10 +20,9 @@ PACKAGE = Path(__file__).resolve().parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 PATH_KEYS = (
     "data.source", "data.target", "data.root", "data.store",
-    "data.litdata.address", "data.litdata.prepared", "source", "target", "run_dir", "runs", "bundle", "input",
-    "output", "weights",
+    "data.litdata.address", "data.litdata.prepared", "run_dir", "runs", "bundle", "input", "output", "weights",
 )  # fmt: skip
-QUOTED_KEYS = (*PATH_KEYS, "resume", "sweep_dir", "training_source", "training_target")
+QUOTED_KEYS = (*PATH_KEYS, "resume", "sweep_dir", "source", "target", "training_source", "training_target")
 Task = Callable[[DictConfig], float | None]
 
 

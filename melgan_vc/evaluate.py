@@ -1,76 +1,209 @@
-"""python -m melgan_vc.evaluate: convert held-out recordings and measure them."""
+"""python -m melgan_vc.evaluate: convert held-out recordings, measure them, and show them on a page."""
 
-from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig
-from tqdm import tqdm
+from omegaconf import DictConfig, OmegaConf
 
-from melgan_vc.bundle_header import read_header
+from melgan_vc.bundle_header import locate, read_header
 from melgan_vc.cli import command
 from melgan_vc.data import corpus
 from melgan_vc.errors import UserError
 
 if TYPE_CHECKING:
-    import numpy as np
+    from melgan_vc.evaluation.material import Clip, Material
+    from melgan_vc.evaluation.protocol import MusicProtocol, VoiceProtocol
+    from melgan_vc.evaluation.session import Convert
+    from melgan_vc.inference.offline import OfflineConverter
+
+DOMAINS = ("source", "target")
 
 
 @command("evaluate")
 def main(cfg: DictConfig) -> None:
-    read_header(corpus.locate(cfg.bundle))  # before what takes memory and time
-    from melgan_vc.evaluation import report
-    from melgan_vc.evaluation.protocol import SpeakerProtocol, pairs
-    from melgan_vc.evaluation.recordings import waveforms
+    path = locate(corpus.locate(cfg.bundle))
+    header = read_header(path)  # before what takes memory and time
+    check(cfg)
+    from melgan_vc.evaluation import card, evaluation_page, report, session
+    from melgan_vc.evaluation.material import chosen
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.offline import OfflineConverter
-    from melgan_vc.measures.cepstra import analysed
-    from melgan_vc.measures.voice import speaker_embedder
 
-    output = Path(cfg.output).expanduser()
-    held_out = pairs(corpus.locate(cfg.source), corpus.locate(cfg.target))
-    converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap)
+    run = run_config(path)
+    music = (cfg.sound or sound_of(run)) == "music"
+    converter = Converter.load(path, cfg.device, cfg.overlap)
     offline = OfflineConverter(converter, instantiate(cfg.inversion, spec=converter.bundle.audio))
-    protocol = SpeakerProtocol(held_out, speaker_embedder(), offline.audio.sample_rate, **cfg.mcd)
-    baselines = prepared_baselines(cfg, offline.audio.sample_rate)
+    material = chosen(material_of(cfg, run, converter.bundle, music), cfg.recordings)
+    waveforms = session.heard(material, offline.audio.sample_rate, cfg.seconds)
+    protocol, others = (for_music if music else for_voices)(cfg, offline, material, waveforms)
+    output = Path(cfg.output).expanduser()
     output.mkdir(parents=True, exist_ok=True)
-    for pair in tqdm(held_out, desc="evaluating", unit="sentence"):
-        found = waveforms(pair, offline, output)
-        found |= {kind: convert(found["source"]) for kind, convert in baselines.items()}
-        reference = analysed(found["target"], offline.audio.sample_rate)
-        for kind, waveform in found.items():
-            protocol.add(pair.name, kind, waveform, reference)
-    summary = protocol.summary()
+    speed = session.run(waveforms, offline, others, protocol, output)
     about = {
         "bundle": str(cfg.bundle),
-        "provenance": dict(converter.bundle.provenance),
-        "recordings": len(held_out),
-        "mcd": dict(cfg.mcd),
+        "sound": "music" if music else "voice",
+        "parallel": material.parallel,
+        "held_out": {domain: len(material.held_out[domain]) for domain in DOMAINS},
+        "places": dict(material.places),
+        "audio": asdict(offline.audio),
+        "overlap": cfg.overlap,
+        "inversion": OmegaConf.to_container(cfg.inversion, resolve=True),
+        "silence_dbfs": round(session.silence_level(offline), 1),
+        **protocol.about(),
+        "baselines": [kind for kind in others if kind != session.SOURCE_RESYNTHESISED],
+        "provenance": dict(header.about.get("provenance", {})),
+        "settings": report.settings(run and OmegaConf.to_container(run, resolve=True)),
     }
+    summary = protocol.summary()
     report.write(output, protocol.rows, summary, about)
-    print(f"\n{len(held_out)} held-out sentences, means with 95 % intervals:\n\n{report.table(summary)}\n")
-    if baselines:
-        print(f"{report.verdict(summary, baselines)}\n")
-    print(f"Listen: {output}/*_converted.wav (beside *_source.wav and *_target.wav); look: {output}/*.png")
+    report.keep_run(output, path.parent, card.text(converter.bundle, path))
+    columns = report.columns(about["sound"], summary)
+    counts = " and ".join(f"{len(material.held_out[domain])} of the {domain}" for domain in DOMAINS)
+    print(f"\nHeld-out recordings: {counts}; means with 95 % intervals:\n\n{report.table(summary, columns)}\n")
+    for line in report.verdicts(summary, about):
+        print(line)
+    print(f"Converted at {speed.times_real_time:.0f} times real time, inversion included.\n")
+    print(f"Look and listen: {evaluation_page.write(output, [output])}; all figures: {output / report.ROWS}")
 
 
-def prepared_baselines(cfg: DictConfig, sample_rate: int) -> "dict[str, Callable[[np.ndarray], np.ndarray]]":
-    """Conversions of waveforms (N,) by name that need no training; none where no recordings are given for them."""
-    folders = {"source": cfg.training_source, "target": cfg.training_target}
-    if not any(folders.values()):
-        return {}
-    if not all(folders.values()):
-        raise UserError("give training_source and training_target both, or neither")
-    from melgan_vc.evaluation.baselines import BASELINES, statistics
-    from melgan_vc.evaluation.recordings import first_minutes
+def check(cfg: DictConfig) -> None:
+    """Refuse settings that make no sense, before any work."""
+    if cfg.sound not in (None, "voice", "music"):
+        raise UserError(f"sound is {cfg.sound!r}: give voice, music, or null for what the run was trained on")
+    for name in ("recordings", "seconds", "minutes"):
+        value = cfg[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+            raise UserError(f"{name} is {value!r}: give a number above 0")
+    for one, other in (("source", "target"), ("training_source", "training_target")):
+        if bool(cfg[one]) != bool(cfg[other]):
+            raise UserError(f"give {one} and {other} both, or neither")
 
-    source, target = (
-        statistics(first_minutes(corpus.locate(one), cfg.baseline_minutes, sample_rate), sample_rate)
-        for one in folders.values()
+
+def run_config(bundle: Path) -> DictConfig | None:
+    """The config of the run that a bundle lies in, if it lies in one."""
+    from melgan_vc.training.run_config import CONFIG, stored_config
+
+    return stored_config(bundle.parent / CONFIG) if (bundle.parent / CONFIG).is_file() else None
+
+
+def sound_of(run: DictConfig | None) -> str:
+    """Music where a run was trained without asking words back, else voices."""
+    return "music" if run is not None and run.losses.get("identity") is None else "voice"
+
+
+def material_of(cfg: DictConfig, run: DictConfig | None, bundle: Any, music: bool) -> "Material":
+    """What a config names, else what the run of the bundle held out."""
+    from melgan_vc.evaluation.material import Material, of_folder
+
+    rate = bundle.audio.sample_rate
+    named = {domain: cfg[domain] and corpus.locate(cfg[domain]) for domain in DOMAINS}
+    trained = {domain: cfg[f"training_{domain}"] and corpus.locate(cfg[f"training_{domain}"]) for domain in DOMAINS}
+    training: dict[str, list[Clip] | None] = {
+        domain: of_folder(folder, rate) if folder else None for domain, folder in trained.items()
+    }
+    if all(named.values()):
+        held_out = {domain: of_folder(folder, rate) for domain, folder in named.items()}
+        return Material(held_out, training, {domain: str(cfg[domain]) for domain in DOMAINS}, same_names(cfg, music))
+    if run is None:
+        raise UserError(
+            f"{cfg.bundle}: lies in no run directory, so nobody knows what was held out; add source=DIR target=DIR"
+        )
+    found = of_run(run, bundle)
+    return Material(
+        found.held_out,
+        {domain: training[domain] or found.training[domain] for domain in DOMAINS},
+        found.places,
+        found.parallel and same_names(cfg, music) if cfg.parallel is None else cfg.parallel,
     )
-    return {name: partial(baseline, sample_rate, source, target) for name, baseline in BASELINES.items()}
+
+
+def same_names(cfg: DictConfig, music: bool) -> bool:
+    """Whether recordings of one name are taken for the same sentence."""
+    return not music if cfg.parallel is None else cfg.parallel
+
+
+def of_run(run: DictConfig, bundle: Any) -> "Material":
+    """Recordings that a run held out, or those in folders of their own beside its domains', and those it trained on."""
+    from melgan_vc.audio.stream import front_end
+    from melgan_vc.data.store import MelStore
+    from melgan_vc.evaluation.inspection import Listening
+    from melgan_vc.evaluation.material import Material, held_out_beside, of_folder, of_split
+    from melgan_vc.training.build import build_data
+
+    data = build_data(run, bundle.audio, bundle.chunk)
+    if data.streamed:
+        raise UserError("the run streamed its mels from shards; add source=DIR target=DIR with held-out recordings")
+    data.setup()
+    held_out, training, places = {}, {}, {}
+    beside = {domain: held_out_beside(run.data[domain]) for domain in DOMAINS}
+    for domain, domain_corpus in data.corpora.items():
+        store = data.stores[domain]
+        assert isinstance(store, MelStore)
+        listening = Listening(store, domain_corpus.recordings(), front_end(data.audio), data.preparation)
+        held_out[domain], training[domain] = of_split(listening, data.splits[domain])
+        places[domain] = domain_corpus.place
+        folder = beside[domain]
+        if all(beside.values()) and folder is not None:
+            held_out[domain], places[domain] = of_folder(folder, bundle.audio.sample_rate), str(folder)
+        if not held_out[domain]:
+            raise UserError(f"nothing of the {domain} was held out; add source=DIR target=DIR with other recordings")
+    return Material(held_out, training, places, parallel=all(beside.values()))
+
+
+def for_voices(
+    cfg: DictConfig, offline: "OfflineConverter", material: "Material", waveforms: Any
+) -> "tuple[VoiceProtocol, dict[str, Convert]]":
+    """What measures voices, and the conversions to compare with, where training recordings are known."""
+    from melgan_vc.evaluation.baselines import VOICES, statistics
+    from melgan_vc.evaluation.material import first_minutes
+    from melgan_vc.evaluation.protocol import VoiceProtocol
+    from melgan_vc.measures.voice import speaker_embedder
+    from melgan_vc.measures.words import usable
+
+    rate, stride = offline.audio.sample_rate, offline.converter.chunked.hop
+    embed = speaker_embedder()
+    recogniser = usable(cfg.get("recogniser") and partial(instantiate, cfg.recogniser))
+    protocol = VoiceProtocol(
+        offline.front_end, stride, **waveforms, parallel=material.parallel, embed=embed, recognise=recogniser, **cfg.mcd
+    )
+    known = [material.training[domain] for domain in DOMAINS]
+    if not all(known):
+        return protocol, {}
+    source, target = (statistics(first_minutes(clips or (), cfg.minutes, rate), rate) for clips in known)
+    return protocol, {name: partial(convert, rate, source, target) for name, convert in VOICES.items()}
+
+
+def for_music(
+    cfg: DictConfig, offline: "OfflineConverter", material: "Material", waveforms: Any
+) -> "tuple[MusicProtocol, dict[str, Convert]]":
+    """The same for music, whose classifier needs training recordings."""
+    import torch
+
+    from melgan_vc.evaluation import session
+    from melgan_vc.evaluation.baselines import mel_statistics, mel_transferred
+    from melgan_vc.evaluation.material import first_minutes
+    from melgan_vc.evaluation.protocol import MusicProtocol
+    from melgan_vc.measures.music import GenreClassifier, timbre
+
+    rate, stride = offline.audio.sample_rate, offline.converter.chunked.hop
+    known = [material.training[domain] for domain in DOMAINS]
+    if not all(known):
+        raise UserError(
+            "music is judged by a classifier of the two genres: add training_source=DIR training_target=DIR"
+        )
+    trained = [list(first_minutes(clips or (), cfg.minutes, rate)) for clips in known]
+    resynthesis = session.resynthesis(offline)
+    both = ([*clips, *map(resynthesis, clips)] for clips in trained)  # so that the inversion is no sign of a genre
+    classifier = GenreClassifier.trained(*([timbre(one, rate) for one in clips] for clips in both))
+    source, target = (
+        mel_statistics(offline.front_end(torch.from_numpy(one)).numpy() for one in clips) for clips in trained
+    )
+    protocol = MusicProtocol(offline.front_end, stride, waveforms["source"], classifier)
+    equaliser = session.through_mels(offline, partial(mel_transferred, source, target))
+    return protocol, {session.SOURCE_RESYNTHESISED: resynthesis, "mels equalised": equaliser}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from melgan_vc import bundle
 from melgan_vc.inference.converter import Converter
 from tests.conftest import GOLDEN, ROOT, TINY, TINY_AUDIO, assert_one_line, hum, run_command
 
+HELD_OUT = ROOT / "melgan_vc" / "bundled" / "voices" / "heldout"
 COMMANDS = [
     "train", "prepare", "inspect", "convert", "stream", "export", "evaluate", "card", "leaderboard", "import_notebook",
     "dashboard",
@@ -164,38 +166,82 @@ def test_import_notebook_then_convert(golden, tmp_path):
         assert np.abs(converted - golden[f"convert/output_{frames}"]).max() < 1e-4
 
 
-def test_evaluate_measures_held_out_sentences(trained, tmp_path):
-    for domain in ("source", "target"):
-        (tmp_path / domain).mkdir()
-        bundled = GOLDEN.parent.parent / "melgan_vc" / "bundled" / "voices" / "heldout" / domain
-        for name in ("01.ogg", "02.ogg"):
-            (tmp_path / domain / name).symlink_to(bundled / name)
-    done = run_command("evaluate", f"bundle={trained}", "output=ev", "source=source", "target=target", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "WORLD transfer" not in done.stdout
-    assert "cosine to target" in done.stdout
-    left = {path.name for path in (tmp_path / "ev").iterdir()}
-    assert {"metrics.json", "metrics.csv", "01.png", "01_source.wav", "01_converted.wav", "02_target.wav"} <= left
+@pytest.fixture(scope="module")
+def sentences(tmp_path_factory):
+    """Two sentences by both bundled speakers, and one more by the source."""
+    folder = tmp_path_factory.mktemp("two é speakers")
+    for domain, names in (("source", ("01.ogg", "02.ogg", "03.ogg")), ("target", ("01.ogg", "02.ogg"))):
+        (folder / domain).mkdir()
+        for name in names:
+            (folder / domain / name).symlink_to(HELD_OUT / domain / name)
+    return folder
 
 
-def test_evaluate_measures_conversions_that_need_no_training(trained, tmp_path):
-    bundled = "bundled:voices/heldout"
-    for domain in ("source", "target"):
-        (tmp_path / domain).mkdir()
-        held_out = GOLDEN.parent.parent / "melgan_vc" / "bundled" / "voices" / "heldout" / domain
-        (tmp_path / domain / "01.ogg").symlink_to(held_out / "01.ogg")
-    arguments = ["output=ev", "source=source", "target=target", f"training_source={bundled}/source"]
-    done = run_command("evaluate", f"bundle={trained}", *arguments, cwd=tmp_path)
-    assert_one_line(done, "training_source and training_target both")
-    arguments += [f"training_target={bundled}/target", "baseline_minutes=0.1"]
-    done = run_command("evaluate", f"bundle={trained}", *arguments, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    found = {
-        line["kind"]: line["means"] for line in json.loads((tmp_path / "ev" / "metrics.json").read_text())["summary"]
-    }
+def test_evaluate_measures_what_it_is_given_and_shows_it(trained, sentences, tmp_path):
+    training = ["training_source=bundled:voices/heldout/source", "training_target=bundled:voices/heldout/target"]
+    arguments = [
+        f"bundle={trained}",
+        f"source={sentences}/source",
+        f"target={sentences}/target",
+        *training,
+        "minutes=0.1",
+    ]
+    runs = [run_command("evaluate", *arguments, f"output={name}", cwd=tmp_path) for name in ("one", "two")]
+    for done in runs:
+        assert done.returncode == 0, done.stderr
+    assert "1 recordings have no partner and are not measured: 03" in runs[0].stderr
+    for words in ("cosine to target", "MCD (dB)", "CER", "The model does NOT beat", "times real time"):
+        assert words in runs[0].stdout
+    texts = [(tmp_path / name / "metrics.json").read_text() for name in ("one", "two")]
+    assert texts[0] == texts[1], "the same call gives the same numbers"
+    record = json.loads(texts[0])
+    found = {line["kind"]: line["means"] for line in record["summary"]}
     assert found["WORLD transfer"]["f0_cents"]["value"] < found["source"]["f0_cents"]["value"]
-    assert "The model does NOT beat" in done.stdout  # after so few batches
-    assert "pitch and formants shifted" in found and found["target"]["mcd"]["value"] == 0
+    assert found["target"]["mcd"]["value"] == 0 and found["source"]["cer"]["value"] == 0
+    assert found["target resynthesised"]["to_target"]["value"] > 0.9
+    assert record["parallel"] and record["settings"]["chunk.width"] == 8
+    rows = list(csv.DictReader((tmp_path / "one" / "metrics.csv").open()))
+    assert len(rows) == 2 * len(found) and {row["name"] for row in rows} == {"01", "02"}
+    page = (tmp_path / "one" / "index.html").read_text()
+    assert page.count("<audio") == 2 * len(found)
+    assert not re.search(r"(src|href)=.http|url\(.?http|@import", page), "nothing comes from a network"
+
+
+def test_evaluate_takes_what_the_run_held_out(trained, tmp_path):
+    done = run_command("evaluate", f"bundle={trained}", "output=ev", "minutes=0.05", "seconds=1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "ev" / "metrics.json").read_text())
+    assert not record["parallel"] and record["held_out"] == {"source": 1, "target": 1}
+    assert "mcd" not in record["summary"][0]["means"] and "WORLD transfer" in done.stdout
+    lone = tmp_path / "lone.safetensors"
+    lone.write_bytes((trained / "bundle.safetensors").read_bytes())
+    done = run_command("evaluate", f"bundle={lone}", "output=ev", cwd=tmp_path)
+    assert_one_line(done, "lies in no run directory", "source=DIR target=DIR")
+
+
+def test_evaluate_judges_music_by_a_classifier_of_its_training_recordings(trained, two_domains, tmp_path):
+    arguments = [
+        f"bundle={trained}",
+        "sound=music",
+        f"source={two_domains[0]}",
+        f"target={two_domains[1]}",
+        "output=ev",
+    ]
+    assert_one_line(run_command("evaluate", *arguments, cwd=tmp_path), "add training_source=DIR")
+    arguments += [f"training_source={two_domains[0]}", f"training_target={two_domains[1]}"]
+    done = run_command("evaluate", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "The classifier of genres is right on" in done.stdout
+    record = json.loads((tmp_path / "ev" / "metrics.json").read_text())
+    found = {line["kind"]: line["means"] for line in record["summary"]}
+    assert found["source"]["chroma"]["value"] == pytest.approx(1) and "chroma" not in found["target"]
+
+
+@pytest.mark.parametrize("wrong", ["sound=noise", "recordings=0", "source=here", "training_target=there"])
+def test_evaluate_refuses_what_makes_no_sense(trained, tmp_path, wrong):
+    done = run_command("evaluate", f"bundle={trained}", "output=ev", wrong, cwd=tmp_path)
+    assert_one_line(done, wrong.partition("=")[0])
+    assert not (tmp_path / "ev").exists()
 
 
 def test_prepare_twice_makes_one_store(two_domains, tmp_path):

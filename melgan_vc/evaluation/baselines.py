@@ -79,7 +79,7 @@ def transferred(sample_rate: int, source: Statistics, target: Statistics, wavefo
     parts = apart(waveform, sample_rate)
     coded = (code(parts) - source.coded[0]) / np.maximum(source.coded[1], 1e-6) * target.coded[1] + target.coded[0]
     moved = replace(parts, f0=moved_pitch(parts.f0, source, target), envelope=decode(coded, parts))
-    return together(moved, len(waveform))
+    return together(moved, len(waveform), sample_rate)
 
 
 def shifted(sample_rate: int, source: Statistics, target: Statistics, waveform: np.ndarray) -> np.ndarray:
@@ -90,7 +90,7 @@ def shifted(sample_rate: int, source: Statistics, target: Statistics, waveform: 
     logs = np.log(np.maximum(parts.envelope, SMALLEST))
     envelope = np.exp(np.stack([np.interp(places / scale, places, one) for one in logs]))
     f0 = parts.f0 * np.exp(target.pitch[0] - source.pitch[0])
-    return together(replace(parts, f0=f0, envelope=envelope), len(waveform))
+    return together(replace(parts, f0=f0, envelope=envelope), len(waveform), sample_rate)
 
 
 def formant_scale(source: np.ndarray, target: np.ndarray) -> float:
@@ -105,4 +105,16 @@ def formant_scale(source: np.ndarray, target: np.ndarray) -> float:
     return float(min(SCALES, key=off))
 
 
-BASELINES = {"WORLD transfer": transferred, "pitch and formants shifted": shifted}
+def mel_statistics(mels: Iterable[np.ndarray]) -> np.ndarray:
+    """Mean and standard deviation (2, M) of each bin of mels (M, T)."""
+    whole = np.concatenate(list(mels), axis=1)
+    return np.stack([whole.mean(axis=1), whole.std(axis=1)])
+
+
+def mel_transferred(source: np.ndarray, target: np.ndarray, mel: np.ndarray) -> np.ndarray:
+    """A mel (M, T) whose bins have the target's mean and spread (2, M): an equaliser, and no more."""
+    scaled = (mel - source[0][:, None]) / np.maximum(source[1], 1e-6)[:, None]
+    return np.clip(scaled * target[1][:, None] + target[0][:, None], -1, 1).astype(np.float32)
+
+
+VOICES = {"WORLD transfer": transferred, "pitch and formants shifted": shifted}

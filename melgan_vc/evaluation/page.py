@@ -64,8 +64,8 @@ def mel_picture(mel: np.ndarray, folder: Path) -> str:
 def sound(waveform: np.ndarray, sample_rate: int) -> str:
     """A waveform (N,) as the address of a player's sound."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, waveform, sample_rate, format="WAV", subtype="PCM_16")
-    return address("audio/wav", buffer.getvalue())
+    soundfile.write(buffer, waveform, sample_rate, format="FLAC", subtype="PCM_16")
+    return address("audio/flac", buffer.getvalue())
 
 
 def address(kind: str, content: bytes) -> str:

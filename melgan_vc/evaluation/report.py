@@ -1,55 +1,46 @@
-"""Figures as a table, a CSV and JSON."""
+"""Figures of an evaluation as a table, a CSV and JSON."""
 
 import csv
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from melgan_vc.evaluation.columns import COLUMNS, MEANS, MUSIC, VOICE
 from melgan_vc.evaluation.protocol import Row, Summary
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 from melgan_vc.measures.intervals import Mean
+from melgan_vc.nested import flat
 
-COLUMNS = {  # of means: heading and format
-    "to_target": ("cosine to target", ".3f"),
-    "to_source": ("cosine to source", ".3f"),
-    "mcd": ("MCD (dB)", ".2f"),
-    "f0_cents": ("F0 off (cents)", ".0f"),
-    "f0_correlation": ("F0 correlation", ".2f"),
-    "voicing": ("voicing F1", ".2f"),
-}
+RECORD, ROWS = "metrics.json", "metrics.csv"
+CONFIG, CURVES, CARD = "config.yaml", "training.csv", "card.md"  # of the run, kept beside
+BEATEN = {"voice": ("to_target", "mcd"), "music": ("genre_share", "chroma")}  # a model must be better in these
+ENOUGH = 0.95  # of real recordings that a classifier must be right on, to judge conversions
 
 
-def table(summary: Sequence[Summary]) -> str:
+def columns(sound: str, summary: Sequence[Summary]) -> list[str]:
+    """The measures that a table shows: the most telling ones of voices or music that were taken."""
+    return [name for name in (VOICE if sound == "voice" else MUSIC) if any(has(line, name) for line in summary)]
+
+
+def has(line: Summary, name: str) -> bool:
+    return name in line.whole or (name in line.means and line.means[name].count > 0)
+
+
+def table(summary: Sequence[Summary], names: Sequence[str]) -> str:
     """A Markdown table with one line a kind."""
-    lines = [
-        (
-            line.kind,
-            *(interval(line.means[name], form) for name, (_, form) in COLUMNS.items()),
-            number(line.median_f0, ".0f"),
-            number(line.f0_error, "+.1%"),
-        )
-        for line in summary
-    ]
-    headings = ("", *(heading for heading, _ in COLUMNS.values()), "median F0 (Hz)", "F0 against target")
-    return aligned(headings, lines)
+    headings = ("", *(COLUMNS[name].heading for name in names))
+    return aligned(headings, [(line.kind, *(cell(line, name) for name in names)) for line in summary])
 
 
-def verdict(summary: Sequence[Summary], rivals: Collection[str], kind: str = "converted") -> str:
-    """Whether conversions are nearer to the target than those that need no training, as a sentence."""
-    by_kind = {line.kind: line.means for line in summary}
-    lost = [
-        f"{rival} in {heading}"
-        for rival in rivals
-        for name, heading, sign in (("to_target", "cosine to target", 1), ("mcd", "MCD", -1))
-        if not sign * by_kind[kind][name].value > sign * by_kind[rival][name].value
-    ]
-    if lost:
-        return f"The model does NOT beat {', '.join(lost)}: train longer, or on more or cleaner recordings."
-    return f"The model beats {' and '.join(rivals)} in cosine to target and in MCD."
+def cell(line: Summary, name: str) -> str:
+    form = COLUMNS[name].form
+    if name in MEANS:
+        return interval(line.means[name], form) if name in line.means else "-"
+    return number(line.whole.get(name, math.nan), form)
 
 
 def interval(mean: Mean, form: str) -> str:
@@ -60,28 +51,109 @@ def interval(mean: Mean, form: str) -> str:
 
 
 def number(value: float, form: str) -> str:
-    """A number, or a dash where nothing was voiced."""
+    """A number, or a dash where there is none."""
     return "-" if math.isnan(value) else format(value, form)
 
 
-def plain(row: Row | Summary) -> dict[str, Any]:
-    """A row as JSON has it: without NaN."""
-    return without_nan(asdict(row))
+def verdicts(summary: Sequence[Summary], about: Mapping[str, Any]) -> list[str]:
+    """What a reader must know first: whether the model is better than what needs no training, and whom to believe."""
+    found = []
+    if about["baselines"]:
+        found.append(verdict(summary, about["baselines"], about["sound"]))
+    right = about.get("classifier_accuracy")
+    if right is not None:
+        trust = "" if right >= ENOUGH else ": too seldom to judge conversions by it"
+        found.append(f"The classifier of genres is right on {right:.0%} of the real held-out recordings{trust}.")
+    return found
 
 
-def without_nan(value: Any) -> Any:
-    """The same, with None in place of NaN."""
-    if isinstance(value, Mapping):
-        return {key: without_nan(one) for key, one in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value
+def verdict(summary: Sequence[Summary], rivals: Sequence[str], sound: str = "voice") -> str:
+    """Whether conversions are better than those that need no training, as a sentence."""
+    by_kind = {line.kind: line for line in summary}
+    compared = [name for name in BEATEN[sound] if has(by_kind["converted"], name)]
+    lost = [
+        f"{rival} in {COLUMNS[name].heading}"
+        for rival in rivals
+        for name in compared
+        if not better(by_kind["converted"].means[name].value, by_kind[rival].means[name].value, COLUMNS[name].better)
+    ]
+    if lost:
+        return f"The model does NOT beat {', '.join(lost)}: train longer, or on more or cleaner recordings."
+    return f"The model beats {' and '.join(rivals)} in {' and in '.join(COLUMNS[name].heading for name in compared)}."
+
+
+def better(one: float, other: float, way: str) -> bool:
+    return one > other if way == "max" else one < other
+
+
+def settings(config: Any) -> dict[str, Any]:
+    """A run's config, flat; empty where there is none."""
+    return flat(config) if config else {}
+
+
+def plain(summary: Sequence[Summary]) -> list[dict[str, Any]]:
+    """As JSON has it."""
+    return [
+        {
+            "kind": line.kind,
+            "means": {name: mean_of(one) for name, one in line.means.items()},
+            "whole": {name: rounded(one) for name, one in line.whole.items()},
+        }
+        for line in summary
+    ]
+
+
+def mean_of(mean: Mean) -> dict[str, Any]:
+    return {"value": rounded(mean.value), "low": rounded(mean.low), "high": rounded(mean.high), "count": mean.count}
+
+
+def rounded(value: float) -> float | None:
+    """Six digits; None in place of NaN, which JSON does not know."""
+    return None if math.isnan(value) else float(f"{value:.6g}")
 
 
 def write(folder: Path, rows: Sequence[Row], summary: Sequence[Summary], about: Mapping[str, object]) -> None:
-    """metrics.json with everything and metrics.csv with one line a recording, each in one step."""
-    everything = {**about, "summary": [plain(line) for line in summary], "recordings": [plain(row) for row in rows]}
-    with replacing(folder / "metrics.json") as temporary:
-        temporary.write_text(json.dumps(everything, indent=1, ensure_ascii=False), encoding="utf-8")
-    with replacing(folder / "metrics.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(asdict(rows[0])))
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    """metrics.json with all but single recordings, and metrics.csv with those, each in one step."""
+    text = json.dumps({**about, "summary": plain(summary)}, indent=1, ensure_ascii=False)
+    with replacing(folder / RECORD) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    names = [name for name in MEANS if any(name in row.values for row in rows)]
+    with (
+        replacing(folder / ROWS) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(["name", "kind", *names])
+        for row in rows:
+            values = [row.values.get(name, math.nan) for name in names]
+            writer.writerow([row.name, row.kind, *("" if math.isnan(one) else f"{one:.6g}" for one in values)])
+
+
+def keep_run(folder: Path, run: Path, card: str) -> None:
+    """What the page shows of the run that the bundle lies in, and its card, beside the figures."""
+    for name, place in (("config.yaml", CONFIG), ("metrics.csv", CURVES)):
+        if (run / "config.yaml").is_file() and (run / name).is_file():
+            with replacing(folder / place) as temporary:
+                shutil.copyfile(run / name, temporary)
+    with replacing(folder / CARD) as temporary:
+        temporary.write_text(card + "\n", encoding="utf-8", errors="backslashreplace")
+
+
+def read_summary(record: Mapping[str, Any]) -> list[Summary]:
+    """The summary of a record."""
+    return [
+        Summary(
+            line["kind"],
+            {name: read_mean(one) for name, one in line["means"].items()},
+            {name: nan(one) for name, one in line["whole"].items()},
+        )
+        for line in record["summary"]
+    ]
+
+
+def read_mean(found: Mapping[str, Any]) -> Mean:
+    return Mean(nan(found["value"]), nan(found["low"]), nan(found["high"]), found["count"])
+
+
+def nan(value: float | None) -> float:
+    return math.nan if value is None else value

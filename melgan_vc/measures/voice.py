@@ -17,9 +17,10 @@ Embed = Callable[[np.ndarray, int], np.ndarray]
 
 
 def speaker_embedder() -> Embed:
-    """A function from a waveform (N,) and its sample rate to a speaker embedding (256,) of length one.
+    """A function from a waveform (N,) and its sample rate to speaker embeddings (K, 256) of pieces of 1.6 s.
 
-    The embedding is resemblyzer's (GE2E, arXiv:1710.10467); its weights come with the package.
+    Their :func:`centroid` is the recording's. They are resemblyzer's (GE2E, arXiv:1710.10467); its weights come with
+    the package.
 
     Raises:
         UserError: resemblyzer is not installed.
@@ -38,13 +39,13 @@ def speaker_embedder() -> Embed:
     def embed(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
-            return encoder.embed_utterance(preprocess_wav(waveform, source_sr=sample_rate))
+            return encoder.embed_utterance(preprocess_wav(waveform, source_sr=sample_rate), return_partials=True)[1]
 
     return embed
 
 
-def centroid(embeddings: Sequence[np.ndarray]) -> np.ndarray:
-    """The embedding of a speaker: the mean over utterances (K, E), scaled to length one (E,)."""
+def centroid(embeddings: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    """The embedding of a recording or a speaker: the mean over pieces or recordings, (K, E), of length one (E,)."""
     mean = np.mean(embeddings, axis=0)
     return mean / np.linalg.norm(mean)
 

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
+import soxr
 
 from melgan_vc.errors import UserError
 from melgan_vc.measures.voice import HIGHEST_F0, LOWEST_F0
 
 FRAME_MS = 5.0  # from one frame to the next
+LOWEST_RATE = 16000  # Hz; below, D4C reads past the few bands that there are, and no two runs are the same
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,17 @@ def pitch_and_envelope(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarr
 
 
 def apart(waveform: np.ndarray, sample_rate: int) -> Parts:
-    """The parts of a waveform (N,)."""
+    """The parts of a waveform (N,), at 16 kHz at least."""
+    if sample_rate < LOWEST_RATE:
+        waveform, sample_rate = soxr.resample(waveform, sample_rate, LOWEST_RATE), LOWEST_RATE
     f0, envelope, times = pitch_and_envelope(waveform, sample_rate)
     noise = world().d4c(np.ascontiguousarray(waveform, np.float64), f0, times, sample_rate)
     return Parts(f0, envelope, noise, sample_rate)
 
 
-def together(parts: Parts, samples: int) -> np.ndarray:
-    """A waveform (samples,) float32 of parts."""
+def together(parts: Parts, samples: int, sample_rate: int) -> np.ndarray:
+    """A waveform (samples,) float32 of parts, at a sample rate in Hz."""
     envelope, noise = (np.ascontiguousarray(one, np.float64) for one in (parts.envelope, parts.aperiodicity))
-    found = world().synthesize(parts.f0, envelope, noise, parts.sample_rate, FRAME_MS)[:samples]
+    found = world().synthesize(parts.f0, envelope, noise, parts.sample_rate, FRAME_MS)
+    found = soxr.resample(found, parts.sample_rate, sample_rate)[:samples]
     return np.pad(found, (0, samples - len(found))).astype(np.float32)

@@ -150,7 +150,7 @@ class HeldOutProtocol:
 
     def speaker(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
         assert self.embed is not None
-        return centroid([self.embed(waveform, self.audio.sample_rate) for waveform in waveforms])
+        return centroid([centroid(self.embed(waveform, self.audio.sample_rate)) for waveform in waveforms])
 
     def median_f0(self, waveforms: Sequence[np.ndarray]) -> float:
         """Over all voiced frames, in Hz; NaN if none is."""

@@ -4,9 +4,18 @@ import numpy as np
 import pytest
 
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation.baselines import BASELINES, formant_scale, moved_pitch, shifted, statistics, transferred
-from melgan_vc.evaluation.protocol import MEANS, Summary
-from melgan_vc.evaluation.report import verdict
+from melgan_vc.evaluation.baselines import (
+    VOICES,
+    formant_scale,
+    mel_statistics,
+    mel_transferred,
+    moved_pitch,
+    shifted,
+    statistics,
+    transferred,
+)
+from melgan_vc.evaluation.protocol import Summary
+from melgan_vc.evaluation.report import verdict, verdicts
 from melgan_vc.measures.cepstra import analysed, likeness
 from melgan_vc.measures.intervals import Mean
 from melgan_vc.measures.world import apart, together
@@ -28,7 +37,7 @@ def sounds() -> dict[str, list[np.ndarray]]:
 
 def test_a_voice_put_together_again_is_itself(sounds: dict[str, list[np.ndarray]]) -> None:
     waveform = sounds["source"][0]
-    back = together(apart(waveform, RATE), len(waveform))
+    back = together(apart(waveform, RATE), len(waveform), RATE)
     assert back.shape == waveform.shape and back.dtype == np.float32
     assert likeness(analysed(back, RATE), analysed(waveform, RATE)).mcd < 3
 
@@ -37,7 +46,7 @@ def test_baselines_come_nearer_to_the_target_than_the_source_is(sounds: dict[str
     source, target = (statistics(sounds[domain][1:], RATE) for domain in ("source", "target"))
     given, wanted = sounds["source"][0], analysed(sounds["target"][0], RATE)
     before = likeness(analysed(given, RATE), wanted)
-    for convert in BASELINES.values():
+    for convert in VOICES.values():
         out = convert(RATE, source, target, given)
         assert len(out) == len(given)
         after = likeness(analysed(out, RATE), wanted)
@@ -72,14 +81,33 @@ def test_recordings_without_a_voice_are_refused() -> None:
         statistics([np.zeros(RATE, np.float32)], RATE)
 
 
+def test_mels_get_the_targets_mean_and_spread_bin_by_bin() -> None:
+    random = np.random.default_rng(0)
+    source, target = (random.normal(middle, spread, (4, 500)) for middle, spread in ((-0.4, 0.05), (0.1, 0.2)))
+    moved = mel_transferred(mel_statistics([source]), mel_statistics([target]), source)
+    assert mel_statistics([moved]) == pytest.approx(mel_statistics([target]), abs=0.01)
+    assert mel_transferred(mel_statistics([source]), mel_statistics([source]), source) == pytest.approx(
+        source, abs=1e-6
+    )
+
+
 def summed(kind: str, to_target: float, mcd: float) -> Summary:
-    values = dict.fromkeys(MEANS, 0.0) | {"to_target": to_target, "mcd": mcd}
-    return Summary(kind, {name: Mean(value, value, value, 3) for name, value in values.items()}, 100.0, 0.0)
+    return Summary(kind, {name: Mean(one, one, one, 3) for name, one in (("to_target", to_target), ("mcd", mcd))}, {})
 
 
 def test_a_model_that_beats_no_baseline_is_said_to_be_so() -> None:
     lines = [summed("converted", 0.8, 7.0), summed("one", 0.7, 8.0), summed("other", 0.6, 6.5)]
-    assert verdict(lines, ["one"]) == "The model beats one in cosine to target and in MCD."
-    assert "NOT beat other in MCD:" in verdict(lines, ["one", "other"])
+    assert verdict(lines, ["one"]) == "The model beats one in cosine to target and in MCD (dB)."
+    assert "NOT beat other in MCD (dB):" in verdict(lines, ["one", "other"])
     assert "NOT" in verdict([summed("converted", 0.7, 8.0), lines[1]], ["one"]), "as good is not better"
-    assert "NOT" in verdict([summed("converted", float("nan"), 1.0), lines[1]], ["one"])
+    unpaired = [Summary(line.kind, {"to_target": line.means["to_target"]}, {}) for line in lines]
+    assert verdict(unpaired, ["one", "other"]).endswith("in cosine to target.")
+
+
+def test_a_classifier_that_is_often_wrong_is_not_believed() -> None:
+    about = {"baselines": [], "sound": "music", "classifier_accuracy": 0.9}
+    assert verdicts([], about) == [
+        "The classifier of genres is right on 90% of the real held-out recordings: "
+        "too seldom to judge conversions by it."
+    ]
+    assert verdicts([], about | {"classifier_accuracy": 1.0})[0].endswith("held-out recordings.")

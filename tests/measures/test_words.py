@@ -1,0 +1,45 @@
+import sys
+
+import numpy as np
+import pytest
+
+from melgan_vc.errors import UserError
+from melgan_vc.measures.words import PocketSphinx, Whisper, error_rates, plain, usable
+
+
+def test_error_rates_of_known_edits() -> None:
+    assert error_rates("the cat sat", "the cat sat") == (0, 0)
+    assert error_rates("the cat sat", "the cut sat") == (pytest.approx(1 / 11), pytest.approx(1 / 3))
+    assert error_rates("ab cd", "") == (1, 1)
+    assert error_rates("ab", "ab ab ab")[1] == 2, "what was added counts, too"
+    assert np.isnan(error_rates("", "words")).all()
+
+
+def test_transcripts_are_compared_without_marks() -> None:
+    assert plain(" It's, well: DONE!\n") == "it's well done"
+
+
+def test_a_sentence_is_heard_the_same_whatever_was_heard_before(voice: tuple[np.ndarray, int]) -> None:
+    recognise = PocketSphinx()
+    first = recognise(*voice)
+    assert error_rates("the judge would rather measure the bridge twice and trust a rough guess", first)[0] < 0.35
+    recognise(0.1 * np.random.default_rng(0).standard_normal(16000).astype(np.float32), 16000)
+    assert recognise(*voice) == first == recognise(0.2 * voice[0], voice[1])
+    assert recognise(np.zeros(8000, np.float32), 16000) == ""
+
+
+def test_what_is_not_there_is_left_out_with_a_word(caplog: pytest.LogCaptureFixture, monkeypatch) -> None:
+    assert usable(None) is None and not caplog.records
+    monkeypatch.setitem(sys.modules, "pocketsphinx", None)
+    assert usable(PocketSphinx) is None
+    assert "pip install pocketsphinx" in caplog.text
+
+
+def test_wrong_paths_are_named(tmp_path) -> None:
+    with pytest.raises(UserError, match="nowhere does not exist"):
+        PocketSphinx(model=str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="nowhere does not exist"):
+        Whisper(str(tmp_path / "nowhere"))
+    (tmp_path / "model").mkdir()
+    with pytest.raises(UserError, match="recogniser"):
+        PocketSphinx(model=str(tmp_path / "model"))
