@@ -4,14 +4,14 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 import hydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from melgan_vc.errors import UserError
@@ -22,18 +22,35 @@ PATH_KEYS = (
     "data.source", "data.target", "data.root", "data.store",
     "data.litdata.address", "data.litdata.prepared", "run_dir", "runs", "bundle", "input", "output", "weights",
 )  # fmt: skip
-QUOTED_KEYS = (*PATH_KEYS, "resume", "sweep_dir", "source", "target", "training_source", "training_target")
+QUOTED_KEYS = (
+    *PATH_KEYS,
+    "resume",
+    "sweep_dir",
+    "source",
+    "target",
+    "training_source",
+    "training_target",
+    "evaluations",
+    "answers",
+    "key",
+    "keep_in",
+    "experiments",
+)
 Task = Callable[[DictConfig], float | None]
 
 
-def command(config: str) -> Callable[[Task], Callable[[], None]]:
+def command(config: str, optional: Sequence[str] = ()) -> Callable[[Task], Callable[[], None]]:
     """Make a function of a config a command: Hydra composes ``conf/<config>.yaml``, errors of the user's become one
-    line on standard error and exit code 1, and anything else keeps its traceback, for it is ours to mend."""
+    line on standard error and exit code 1, and anything else keeps its traceback, for it is ours to mend.
+
+    Args:
+        optional: paths that may be null.
+    """
 
     def decorate(task: Task) -> Callable[[], None]:
         def guarded(cfg: DictConfig) -> float | None:
             with explained():
-                check_filled(cfg)
+                check_filled(cfg, optional)
                 return task(cfg)
             return None
 
@@ -52,11 +69,22 @@ def command(config: str) -> Callable[[Task], Callable[[], None]]:
     return decorate
 
 
-def check_filled(cfg: DictConfig) -> None:
+def check_filled(cfg: DictConfig, optional: Sequence[str] = ()) -> None:
     """Refuse a config whose mandatory settings were not given, or given as nothing."""
-    missing = sorted(OmegaConf.missing_keys(cfg) | {key for key in PATH_KEYS if left_empty(cfg, key)})
+    missing = sorted(
+        OmegaConf.missing_keys(cfg) | {key for key in PATH_KEYS if key not in optional and left_empty(cfg, key)}
+    )
     if missing:
         raise UserError(f"{', '.join(missing)} not given; add {' '.join(f'{key}=...' for key in missing)}")
+
+
+def several_paths(value: object, name: str) -> list[Path]:
+    """The path that a setting names, or those that it lists."""
+    given = list(value) if isinstance(value, ListConfig) else [value]
+    found = [Path(one).expanduser() for one in given if isinstance(one, str) and one]
+    if not found or len(found) < len(given):
+        raise UserError(f"{name} is {value!r}: give a path, or several as [ONE,OTHER]")
+    return found
 
 
 def left_empty(cfg: DictConfig, key: str) -> bool:

@@ -130,7 +130,7 @@ def of_run(run: DictConfig, bundle: Any) -> "Material":
     from melgan_vc.audio.stream import front_end
     from melgan_vc.data.store import MelStore
     from melgan_vc.evaluation.inspection import Listening
-    from melgan_vc.evaluation.material import Material, held_out_beside, of_folder, of_split
+    from melgan_vc.evaluation.material import HELD_OUT, Material, held_out_beside, of_folder, of_split
     from melgan_vc.training.build import build_data
 
     data = build_data(run, bundle.audio, bundle.chunk)
@@ -147,7 +147,9 @@ def of_run(run: DictConfig, bundle: Any) -> "Material":
         places[domain] = domain_corpus.place
         folder = beside[domain]
         if all(beside.values()) and folder is not None:
-            held_out[domain], places[domain] = of_folder(folder, bundle.audio.sample_rate), str(folder)
+            held_out[domain] = of_folder(folder, bundle.audio.sample_rate)
+            parent, _, name = str(run.data[domain]).rstrip("/").rpartition("/")
+            places[domain] = f"{parent}/{HELD_OUT}/{name}"
         if not held_out[domain]:
             raise UserError(f"nothing of the {domain} was held out; add source=DIR target=DIR with other recordings")
     return Material(held_out, training, places, parallel=all(beside.values()))

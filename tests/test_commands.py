@@ -21,7 +21,7 @@ from tests.conftest import GOLDEN, ROOT, TINY, TINY_AUDIO, assert_one_line, hum,
 HELD_OUT = ROOT / "melgan_vc" / "bundled" / "voices" / "heldout"
 COMMANDS = [
     "train", "prepare", "inspect", "convert", "stream", "export", "evaluate", "card", "leaderboard", "import_notebook",
-    "dashboard",
+    "dashboard", "report", "listening",
 ]  # fmt: skip
 
 

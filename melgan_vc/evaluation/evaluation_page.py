@@ -93,6 +93,25 @@ def read(folders: Sequence[Path]) -> list[Evaluation]:
     return named(found)
 
 
+def found(folders: Sequence[Path]) -> list[Path]:
+    """Folders of evaluations: each that is one, and those in each that is none.
+
+    Raises:
+        UserError: there is none.
+    """
+    inside = [
+        one for folder in folders for one in ([folder] if (folder / report.RECORD).is_file() else evaluated(folder))
+    ]
+    if not inside:
+        names = ", ".join(map(str, folders))
+        raise UserError(f"{names}: no evaluation found; give output folders of melgan_vc.evaluate")
+    return inside
+
+
+def evaluated(folder: Path) -> list[Path]:
+    return sorted(path.parent for path in folder.rglob(report.RECORD)) if folder.is_dir() else []
+
+
 def named(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
     """The same under the last part of their paths that tells them apart."""
     parts = [one.folder.resolve().parts for one in evaluations]

@@ -17,7 +17,8 @@ from melgan_vc.nested import flat
 
 RECORD, ROWS = "metrics.json", "metrics.csv"
 CONFIG, CURVES, CARD = "config.yaml", "training.csv", "card.md"  # of the run, kept beside
-BEATEN = {"voice": ("to_target", "mcd"), "music": ("genre_share", "chroma")}  # a model must be better in these
+BEATEN = {"voice": ("to_target", "mcd"), "music": ("genre_share",)}  # a model must be better in these
+AUDIBLE = 0.1  # of chroma similarity above chance
 ENOUGH = 0.95  # of real recordings that a classifier must be right on, to judge conversions
 
 
@@ -63,8 +64,18 @@ def verdicts(summary: Sequence[Summary], about: Mapping[str, Any]) -> list[str]:
     right = about.get("classifier_accuracy")
     if right is not None:
         trust = "" if right >= ENOUGH else ": too seldom to judge conversions by it"
+        found.append(melody(summary))
         found.append(f"The classifier of genres is right on {right:.0%} of the real held-out recordings{trust}.")
     return found
+
+
+def melody(summary: Sequence[Summary]) -> str:
+    """How much of the source's melody is left, as a sentence."""
+    means = next(line.means for line in summary if line.kind == "converted")
+    kept, chance = means["chroma"].value, means["chroma_other"].value
+    if not kept - chance >= AUDIBLE:
+        return f"The melody does NOT stay: chroma {kept:.2f} to the source, {chance:.2f} to other clips of it."
+    return f"The melody stays: chroma {kept:.2f} to the source, {chance:.2f} to other clips of it."
 
 
 def verdict(summary: Sequence[Summary], rivals: Sequence[str], sound: str = "voice") -> str:

@@ -1,0 +1,133 @@
+"""The tables of ``experiments/``: written from records of evaluations, so that no figure is typed by hand.
+
+A README holds, where a table shall stand, a comment that says what is in it:
+
+    <!-- table
+    measures: [to_target, mcd]
+    kinds: [source, target]
+    rows: {the notebook's recipe: [notebook-0, notebook-1], ours: [best-0, best-1]}
+    -->
+    <!-- table ends -->
+
+Rows are conversions of one record or several, ``records/NAME.json``; kinds, which no model changes, are of the first
+one.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from melgan_vc.errors import UserError
+from melgan_vc.evaluation import report
+from melgan_vc.evaluation.columns import COLUMNS, MEANS
+from melgan_vc.evaluation.evaluation_page import CONVERTED, NOT_COMPARED, read
+from melgan_vc.evaluation.protocol import Summary
+from melgan_vc.evaluation.tables import aligned
+from melgan_vc.files import replacing
+from melgan_vc.measures.intervals import Mean
+
+PAGE, RECORDS = "README.md", "records"
+TABLE = re.compile(r"(<!-- table\n(.*?)-->\n)(.*?)(<!-- table ends -->)", re.DOTALL)
+
+
+def keep(folders: Sequence[Path], experiment: Path) -> list[Path]:
+    """Copy the records of evaluations into an experiment, without where things lay on one machine."""
+    kept = []
+    for one in read(folders):
+        path = experiment / RECORDS / f"{one.folder.name}.json"
+        record = dict(one.record)
+        record["bundle"] = one.folder.name
+        record["settings"] = {
+            key: value for key, value in record["settings"].items() if not key.startswith((*NOT_COMPARED, "hydra."))
+        }
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        kept.append(path)
+    return kept
+
+
+def refresh(folder: Path) -> list[Path]:
+    """Write the tables of all experiments anew; returns the pages that changed.
+
+    Raises:
+        UserError: there is none, or a table asks for what is not there.
+    """
+    pages = sorted(folder.rglob(PAGE)) if folder.is_dir() else []
+    if not pages:
+        raise UserError(f"{folder}: holds no experiments; give the folder of folders with a {PAGE}")
+    changed = []
+    for page in pages:
+        before = page.read_text(encoding="utf-8")
+        after = filled(before, page)
+        if after != before:
+            with replacing(page) as temporary:
+                temporary.write_text(after, encoding="utf-8")
+            changed.append(page)
+    return changed
+
+
+def filled(text: str, page: Path) -> str:
+    """A page with its tables."""
+    return TABLE.sub(lambda found: f"{found[1]}\n{table(found[2], page)}\n\n{found[4]}", text)
+
+
+def table(asked: str, page: Path) -> str:
+    """A table as a comment of a page asks for it."""
+    try:
+        wanted = yaml.safe_load(asked)
+        measures, rows = list(wanted["measures"]), dict(wanted["rows"])
+        kinds, settings = list(wanted.get("kinds", ())), list(wanted.get("settings", ()))
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UserError(f"{page}: a table cannot be read ({error}); give measures, rows and perhaps kinds") from error
+    unknown = [name for name in measures if name not in COLUMNS]
+    if unknown or not rows:
+        raise UserError(f"{page}: a table asks for {unknown or 'no rows'}; measures are {', '.join(COLUMNS)}")
+    records = {
+        name: [record(page, one) for one in ([names] if isinstance(names, str) else names)]
+        for name, names in rows.items()
+    }
+    first = next(iter(records.values()))[0]
+    lines = [
+        (line.kind, *("" for _ in settings), *(report.cell(line, name) for name in measures))
+        for kind in kinds
+        for line in report.read_summary(first)
+        if line.kind == kind
+    ]
+    for name, found in records.items():
+        given = [", ".join(dict.fromkeys(str(one["settings"].get(key, "-")) for one in found)) for key in settings]
+        lines.append((name, *given, *(over(found, measure) for measure in measures)))
+    headings = ("", *(f"`{key}`" for key in settings), *(COLUMNS[name].heading for name in measures))
+    return aligned(headings, lines)
+
+
+def record(page: Path, name: str) -> Mapping[str, Any]:
+    path = page.parent / RECORDS / f"{name}.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        report.read_summary(found)
+        return found
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: no such record, or it is damaged; keep one by melgan_vc.report keep_in=") from error
+
+
+def over(records: Sequence[Mapping[str, Any]], measure: str) -> str:
+    """A measure of the conversions of one training or of several: mean of means, lowest to highest end of intervals."""
+    lines = [conversions(one) for one in records]
+    if measure not in MEANS:
+        values = [line.whole.get(measure, math.nan) for line in lines]
+        return report.number(sum(values) / len(values), COLUMNS[measure].form)
+    means = [line.means[measure] for line in lines if measure in line.means and line.means[measure].count]
+    if not means:
+        return "-"
+    middle = sum(one.value for one in means) / len(means)
+    whole = Mean(middle, min(one.low for one in means), max(one.high for one in means), sum(one.count for one in means))
+    return report.interval(whole, COLUMNS[measure].form)
+
+
+def conversions(found: Mapping[str, Any]) -> Summary:
+    return next(line for line in report.read_summary(found) if line.kind == CONVERTED)

@@ -1,0 +1,35 @@
+"""python -m melgan_vc.listening: make a blind listening test of evaluations, or analyse its answers."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from melgan_vc.cli import command, several_paths
+from melgan_vc.errors import UserError
+
+
+@command("listening", optional=("output",))
+def main(cfg: DictConfig) -> None:
+    if (cfg.evaluations is None) == (cfg.answers is None):
+        raise UserError("give evaluations=DIR output=DIR to make a test, or answers=CSV key=JSON to analyse one")
+    if cfg.evaluations is not None and cfg.output is None:
+        raise UserError("output not given; add output=DIR for the page and its key")
+    if cfg.answers is not None and cfg.key is None:
+        raise UserError("key not given; add key=DIR/key.json, which the test came with")
+    if isinstance(cfg.recordings, bool) or not isinstance(cfg.recordings, int) or cfg.recordings < 1:
+        raise UserError(f"recordings is {cfg.recordings!r}: give a whole number from 1")
+    from melgan_vc.evaluation import listening
+
+    if cfg.answers is not None:
+        print(listening.analysed(several_paths(cfg.answers, "answers"), Path(cfg.key).expanduser()))
+        return
+    output = Path(cfg.output).expanduser()
+    kinds = [str(one) for one in cfg.kinds]
+    count = listening.write(several_paths(cfg.evaluations, "evaluations"), output, kinds, cfg.recordings, cfg.seed)
+    print(f"{count} questions: {output / listening.TEST}. Give that file to listeners, and collect what they save.")
+    print(f"Keep {output / listening.KEY}: it tells what they heard. Then:")
+    print(f"  python -m melgan_vc.listening answers=CSV key='{output / listening.KEY}'")
+
+
+if __name__ == "__main__":
+    main()
