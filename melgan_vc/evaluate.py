@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from melgan_vc.inference.offline import OfflineConverter
 
 DOMAINS = ("source", "target")
+HOURS = 0.5  # of recordings that are looked at for what the page says of them
 
 
 @command("evaluate")
@@ -54,6 +55,7 @@ def main(cfg: DictConfig) -> None:
         "silence_dbfs": round(session.silence_level(offline), 1),
         **protocol.about(),
         "baselines": [kind for kind in others if kind != session.SOURCE_RESYNTHESISED],
+        "data_report": material.report,
         "provenance": dict(header.about.get("provenance", {})),
         "settings": report.settings(run and OmegaConf.to_container(run, resolve=True)),
     }
@@ -90,8 +92,11 @@ def run_config(bundle: Path) -> DictConfig | None:
 
 
 def sound_of(run: DictConfig | None) -> str:
-    """Music where a run was trained without asking words back, else voices."""
-    return "music" if run is not None and run.losses.get("identity") is None else "voice"
+    """Voices, but for a run whose validation measures none, or that has no validation and asks no words back."""
+    if run is None:
+        return "voice"
+    voice = OmegaConf.select(run, "callbacks.validation.voice")
+    return "voice" if (run.losses.get("identity") is not None if voice is None else voice) else "music"
 
 
 def material_of(cfg: DictConfig, run: DictConfig | None, bundle: Any, music: bool) -> "Material":
@@ -111,12 +116,13 @@ def material_of(cfg: DictConfig, run: DictConfig | None, bundle: Any, music: boo
         raise UserError(
             f"{cfg.bundle}: lies in no run directory, so nobody knows what was held out; add source=DIR target=DIR"
         )
-    found = of_run(run, bundle)
+    found = of_run(run, bundle, music)
     return Material(
         found.held_out,
         {domain: training[domain] or found.training[domain] for domain in DOMAINS},
         found.places,
         found.parallel and same_names(cfg, music) if cfg.parallel is None else cfg.parallel,
+        found.report,
     )
 
 
@@ -125,11 +131,13 @@ def same_names(cfg: DictConfig, music: bool) -> bool:
     return not music if cfg.parallel is None else cfg.parallel
 
 
-def of_run(run: DictConfig, bundle: Any) -> "Material":
+def of_run(run: DictConfig, bundle: Any, music: bool) -> "Material":
     """Recordings that a run held out, or those in folders of their own beside its domains', and those it trained on."""
     from melgan_vc.audio.stream import front_end
     from melgan_vc.data.store import MelStore
-    from melgan_vc.evaluation.inspection import Listening
+    from melgan_vc.evaluation import data_report
+    from melgan_vc.evaluation.advice import advice
+    from melgan_vc.evaluation.inspection import Listening, doubles, inspect
     from melgan_vc.evaluation.material import HELD_OUT, Material, held_out_beside, of_folder, of_split
     from melgan_vc.training.build import build_data
 
@@ -137,13 +145,18 @@ def of_run(run: DictConfig, bundle: Any) -> "Material":
     if data.streamed:
         raise UserError("the run streamed its mels from shards; add source=DIR target=DIR with held-out recordings")
     data.setup()
-    held_out, training, places = {}, {}, {}
+    held_out, training, places, looked_at = {}, {}, {}, []
     beside = {domain: held_out_beside(run.data[domain]) for domain in DOMAINS}
     for domain, domain_corpus in data.corpora.items():
         store = data.stores[domain]
         assert isinstance(store, MelStore)
         listening = Listening(store, domain_corpus.recordings(), front_end(data.audio), data.preparation)
-        held_out[domain], training[domain] = of_split(listening, data.splits[domain])
+        split = data.splits[domain]
+        held_out[domain], training[domain] = of_split(listening, split)
+        window = bundle.chunk.window
+        looked_at.append(
+            inspect(domain, domain_corpus, split, listening, window, 0, HOURS, run.seed, pitched=not music)
+        )
         places[domain] = domain_corpus.place
         folder = beside[domain]
         if all(beside.values()) and folder is not None:
@@ -152,7 +165,11 @@ def of_run(run: DictConfig, bundle: Any) -> "Material":
             places[domain] = f"{parent}/{HELD_OUT}/{name}"
         if not held_out[domain]:
             raise UserError(f"nothing of the {domain} was held out; add source=DIR target=DIR with other recordings")
-    return Material(held_out, training, places, parallel=all(beside.values()))
+    report = {
+        "rows": data_report.rows(looked_at),
+        "advice": data_report.lines(advice(looked_at[0], looked_at[1], doubles(looked_at))),
+    }
+    return Material(held_out, training, places, all(beside.values()), report)
 
 
 def for_voices(

@@ -93,7 +93,15 @@ class Domain:
 
 
 def inspect(
-    name: str, corpus: Corpus, split: Split, listening: "Listening", window: int, count: int, hours: float, seed: int
+    name: str,
+    corpus: Corpus,
+    split: Split,
+    listening: "Listening",
+    window: int,
+    count: int,
+    hours: float,
+    seed: int,
+    pitched: bool = True,
 ) -> Domain:
     """Measure a domain.
 
@@ -106,6 +114,7 @@ def inspect(
         count: of random windows to take out.
         hours: of recordings to examine; of more, some are chosen by a hash of their names.
         seed: of the windows.
+        pitched: measure F0.
     """
     store = listening.store
     examined = chosen([item for item in store.items if item.path not in split.silent], hours)
@@ -117,7 +126,7 @@ def inspect(
         split=split,
         examined=examined,
         sounds=tuple(measure(store.mel(item), store.audio) for item in bar),
-        f0=pitches(listening, examined),
+        f0=pitches(listening, examined) if pitched else np.zeros(0),
         windows=tuple(random_windows(listening, split, window, count, seed)),
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,12 +38,14 @@ class Material:
         training: some that were; None where nobody knows them.
         places: where the held-out ones are.
         parallel: whether held-out recordings of one name are of the same sentence.
+        report: what is known of the recordings that were trained on; see :mod:`melgan_vc.evaluation.data_report`.
     """
 
     held_out: Mapping[str, Sequence[Clip]]
     training: Mapping[str, Sequence[Clip] | None]
     places: Mapping[str, str]
     parallel: bool
+    report: Mapping[str, Any] | None = None
 
 
 def of_folder(folder: Path, sample_rate: int) -> list[Clip]:
