@@ -1,6 +1,7 @@
 """python -m melgan_vc.evaluate: convert held-out recordings, measure them, and show them on a page."""
 
-from dataclasses import asdict
+import logging
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from melgan_vc.evaluation.session import Convert
     from melgan_vc.inference.offline import OfflineConverter
 
+log = logging.getLogger(__name__)
 DOMAINS = ("source", "target")
 HOURS = 0.5  # of recordings that are looked at for what the page says of them
 
@@ -54,6 +56,7 @@ def main(cfg: DictConfig) -> None:
         "inversion": OmegaConf.to_container(cfg.inversion, resolve=True),
         "silence_dbfs": round(session.silence_level(offline), 1),
         **protocol.about(),
+        "baselines_from": "training recordings" if material.training else "held-out recordings",
         "baselines": [kind for kind in others if kind != session.SOURCE_RESYNTHESISED],
         "data_report": material.report,
         "provenance": dict(header.about.get("provenance", {})),
@@ -100,35 +103,38 @@ def sound_of(run: DictConfig | None) -> str:
 
 
 def material_of(cfg: DictConfig, run: DictConfig | None, bundle: Any, music: bool) -> "Material":
-    """What a config names, else what the run of the bundle held out."""
-    from melgan_vc.evaluation.material import Material, of_folder
+    """What a config names, and of what it does not name, what the run of the bundle held out and trained on."""
+    from melgan_vc.evaluation.material import Material
 
     rate = bundle.audio.sample_rate
-    named = {domain: cfg[domain] and corpus.locate(cfg[domain]) for domain in DOMAINS}
-    trained = {domain: cfg[f"training_{domain}"] and corpus.locate(cfg[f"training_{domain}"]) for domain in DOMAINS}
-    training: dict[str, list[Clip] | None] = {
-        domain: of_folder(folder, rate) if folder else None for domain, folder in trained.items()
-    }
-    if all(named.values()):
-        held_out = {domain: of_folder(folder, rate) for domain, folder in named.items()}
-        return Material(held_out, training, {domain: str(cfg[domain]) for domain in DOMAINS}, same_names(cfg, music))
-    if run is None:
+    named, trained = folders(cfg, "", rate), folders(cfg, "training_", rate)
+    found = None
+    if run is not None and not (named and trained):
+        try:
+            found = of_run(run, bundle, music)
+        except UserError as error:
+            if not named:
+                raise
+            log.warning("warning: nothing is known of what the run was trained on: %s", error)
+    if named:
+        places = {domain: str(cfg[domain]) for domain in DOMAINS}
+        parallel = not music if cfg.parallel is None else cfg.parallel
+        found = Material(named, found.training if found else {}, places, parallel, found.report if found else None)
+    elif found is None:
         raise UserError(
             f"{cfg.bundle}: lies in no run directory, so nobody knows what was held out; add source=DIR target=DIR"
         )
-    found = of_run(run, bundle, music)
-    return Material(
-        found.held_out,
-        {domain: training[domain] or found.training[domain] for domain in DOMAINS},
-        found.places,
-        found.parallel and same_names(cfg, music) if cfg.parallel is None else cfg.parallel,
-        found.report,
-    )
+    elif cfg.parallel is not None:
+        found = replace(found, parallel=cfg.parallel)
+    return replace(found, training=trained) if trained else found
 
 
-def same_names(cfg: DictConfig, music: bool) -> bool:
-    """Whether recordings of one name are taken for the same sentence."""
-    return not music if cfg.parallel is None else cfg.parallel
+def folders(cfg: DictConfig, prefix: str, sample_rate: int) -> "dict[str, list[Clip]]":
+    """The recordings of both domains that a config names by themselves, if it does."""
+    from melgan_vc.evaluation.material import of_folder
+
+    names = {domain: cfg[prefix + domain] for domain in DOMAINS}
+    return {domain: of_folder(corpus.locate(name), sample_rate) for domain, name in names.items() if name}
 
 
 def of_run(run: DictConfig, bundle: Any, music: bool) -> "Material":
@@ -169,13 +175,14 @@ def of_run(run: DictConfig, bundle: Any, music: bool) -> "Material":
         "rows": data_report.rows(looked_at),
         "advice": data_report.lines(advice(looked_at[0], looked_at[1], doubles(looked_at))),
     }
-    return Material(held_out, training, places, all(beside.values()), report)
+    parallel = all(beside.values()) and not music
+    return Material(held_out, training, places, parallel, report)
 
 
 def for_voices(
     cfg: DictConfig, offline: "OfflineConverter", material: "Material", waveforms: Any
 ) -> "tuple[VoiceProtocol, dict[str, Convert]]":
-    """What measures voices, and the conversions to compare with, where training recordings are known."""
+    """What measures voices, and the conversions to compare with."""
     from melgan_vc.evaluation.baselines import VOICES, statistics
     from melgan_vc.evaluation.material import first_minutes
     from melgan_vc.evaluation.protocol import VoiceProtocol
@@ -184,14 +191,14 @@ def for_voices(
 
     rate, stride = offline.audio.sample_rate, offline.converter.chunked.hop
     embed = speaker_embedder()
-    recogniser = usable(cfg.get("recogniser") and partial(instantiate, cfg.recogniser))
+    recogniser = usable(partial(instantiate, cfg.recogniser) if cfg.get("recogniser") else None)
     protocol = VoiceProtocol(
         offline.front_end, stride, **waveforms, parallel=material.parallel, embed=embed, recognise=recogniser, **cfg.mcd
     )
-    known = [material.training[domain] for domain in DOMAINS]
-    if not all(known):
-        return protocol, {}
-    source, target = (statistics(first_minutes(clips or (), cfg.minutes, rate), rate) for clips in known)
+    known = [
+        material.training.get(domain) or material.held_out[domain] for domain in DOMAINS
+    ]  # which is in their favour
+    source, target = (statistics(first_minutes(clips, cfg.minutes, rate), rate) for clips in known)
     return protocol, {name: partial(convert, rate, source, target) for name, convert in VOICES.items()}
 
 

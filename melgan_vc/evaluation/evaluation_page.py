@@ -342,6 +342,8 @@ def facts(one: Evaluation) -> list[tuple[str, str]]:
         ),
         ("digital silence becomes", f"{record['silence_dbfs']} dBFS without the gate, silence with it"),
     ]
+    if record["baselines"]:
+        found.append((f"{' and '.join(record['baselines'])} from", f"statistics of the {record['baselines_from']}"))
     if "recogniser" in record:
         found.append(("words heard by", record["recogniser"] or "no recogniser: CER and WER were left out"))
     if "classifier_accuracy" in record:

@@ -35,14 +35,14 @@ class Material:
 
     Attributes:
         held_out: recordings that were not trained on.
-        training: some that were; None where nobody knows them.
+        training: some that were; nothing where nobody knows them.
         places: where the held-out ones are.
         parallel: whether held-out recordings of one name are of the same sentence.
         report: what is known of the recordings that were trained on; see :mod:`melgan_vc.evaluation.data_report`.
     """
 
     held_out: Mapping[str, Sequence[Clip]]
-    training: Mapping[str, Sequence[Clip] | None]
+    training: Mapping[str, Sequence[Clip]]
     places: Mapping[str, str]
     parallel: bool
     report: Mapping[str, Any] | None = None

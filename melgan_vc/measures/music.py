@@ -1,5 +1,6 @@
 """What can be measured of music: whether the melody stays, and which genre it sounds like."""
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -21,7 +22,9 @@ STRENGTH = 0.01  # of the classifier's fit to single pieces: little, for they ar
 def chroma(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     """How strong each of the twelve pitch classes is, (12, T), of a waveform (N,); frames have length one."""
     heard = librosa.resample(waveform, orig_sr=sample_rate, target_sr=RATE)
-    return librosa.feature.chroma_cens(y=heard, sr=RATE, hop_length=HOP)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="n_fft=.* is too large")  # for the lowest notes of a short clip
+        return librosa.feature.chroma_cens(y=heard, sr=RATE, hop_length=HOP)
 
 
 def chroma_similarity(one: np.ndarray, other: np.ndarray) -> float:

@@ -46,6 +46,7 @@ def evaluation(folder: Path, mcd: dict[str, float], **settings: object) -> Path:
         "bundle": str(folder), "sound": "voice", "parallel": True, "held_out": {"source": 3, "target": 3},
         "places": {"source": "here", "target": "there"}, "audio": AUDIO, "overlap": 0.5, "silence_dbfs": -60.0,
         "inversion": {"_target_": "melgan_vc.audio.griffin_lim.GriffinLim"}, "baselines": ["WORLD transfer"],
+        "baselines_from": "training recordings",
         "recogniser": None, "settings": {"run_dir": str(folder), "chunk.width": 24, **settings},
     }  # fmt: skip
     report.write(folder, rows, summary, about)
