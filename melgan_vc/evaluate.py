@@ -215,7 +215,7 @@ def for_music(
     from melgan_vc.measures.music import GenreClassifier, timbre
 
     rate, stride = offline.audio.sample_rate, offline.converter.chunked.hop
-    known = [material.training[domain] for domain in DOMAINS]
+    known = [material.training.get(domain) for domain in DOMAINS]
     if not all(known):
         raise UserError(
             "music is judged by a classifier of the two genres: add training_source=DIR training_target=DIR"
