@@ -64,7 +64,7 @@ def main(cfg: DictConfig) -> None:
     }
     summary = protocol.summary()
     report.write(output, protocol.rows, summary, about)
-    report.keep_run(output, path.parent, card.text(converter.bundle, path))
+    report.keep_run(output, path.parent, card.text(converter.bundle, path), speed.times_real_time)
     columns = report.columns(about["sound"], summary)
     counts = " and ".join(f"{len(material.held_out[domain])} of the {domain}" for domain in DOMAINS)
     print(f"\nHeld-out recordings: {counts}; means with 95 % intervals:\n\n{report.table(summary, columns)}\n")

@@ -342,6 +342,10 @@ def facts(one: Evaluation) -> list[tuple[str, str]]:
         ),
         ("digital silence becomes", f"{record['silence_dbfs']} dBFS without the gate, silence with it"),
     ]
+    speed = one.folder / report.SPEED
+    if speed.is_file():
+        times = json.loads(speed.read_text(encoding="utf-8"))["times_real_time"]
+        found.append(("speed of converting", f"{times} times real time, inversion included"))
     if record["baselines"]:
         found.append((f"{' and '.join(record['baselines'])} from", f"statistics of the {record['baselines_from']}"))
     if "recogniser" in record:

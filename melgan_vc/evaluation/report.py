@@ -17,6 +17,7 @@ from melgan_vc.nested import flat
 
 RECORD, ROWS = "metrics.json", "metrics.csv"
 CONFIG, CURVES, CARD = "config.yaml", "training.csv", "card.md"  # of the run, kept beside
+SPEED = "speed.json"  # by itself, for no two calls have the same
 BEATEN = {"voice": ("to_target", "mcd"), "music": ("genre_share",)}  # a model must be better in these
 AUDIBLE = 0.1  # of chroma similarity above chance
 ENOUGH = 0.95  # of real recordings that a classifier must be right on, to judge conversions
@@ -140,8 +141,10 @@ def write(folder: Path, rows: Sequence[Row], summary: Sequence[Summary], about: 
             writer.writerow([row.name, row.kind, *("" if math.isnan(one) else f"{one:.6g}" for one in values)])
 
 
-def keep_run(folder: Path, run: Path, card: str) -> None:
-    """What the page shows of the run that the bundle lies in, and its card, beside the figures."""
+def keep_run(folder: Path, run: Path, card: str, times_real_time: float) -> None:
+    """What the page shows beside the figures: the run that the bundle lies in, its card, and how fast it converted."""
+    with replacing(folder / SPEED) as temporary:
+        temporary.write_text(json.dumps({"times_real_time": round(times_real_time, 1)}) + "\n", encoding="utf-8")
     for name, place in (("config.yaml", CONFIG), ("metrics.csv", CURVES)):
         if (run / "config.yaml").is_file() and (run / name).is_file():
             with replacing(folder / place) as temporary:
