@@ -78,7 +78,9 @@ def check(cfg: DictConfig) -> None:
     """Refuse settings that make no sense, before any work."""
     if cfg.sound not in (None, "voice", "music"):
         raise UserError(f"sound is {cfg.sound!r}: give voice, music, or null for what the run was trained on")
-    for name in ("recordings", "seconds", "minutes"):
+    if isinstance(cfg.recordings, bool) or not isinstance(cfg.recordings, int) or cfg.recordings < 1:
+        raise UserError(f"recordings is {cfg.recordings!r}: give a whole number from 1")
+    for name in ("seconds", "minutes"):
         value = cfg[name]
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
             raise UserError(f"{name} is {value!r}: give a number above 0")

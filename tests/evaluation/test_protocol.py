@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
 from melgan_vc.audio.mel import MelTransform
+from melgan_vc.data.manifest import Item
+from melgan_vc.data.splits import Segment, Split
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation.material import Clip, Material, chosen, first_minutes, held_out_beside, of_folder
+from melgan_vc.evaluation.material import Clip, Material, chosen, first_minutes, held_out_beside, of_folder, of_split
 from melgan_vc.evaluation.protocol import MusicProtocol, Protocol, VoiceProtocol
 from melgan_vc.measures.music import GenreClassifier, timbre
 from melgan_vc.measures.voice import speaker_embedder
@@ -125,3 +128,22 @@ def test_names_that_differ_in_their_suffix_alone_are_refused(tmp_path: Path) -> 
 def test_held_out_recordings_beside_a_domain_are_found(tmp_path: Path) -> None:
     assert held_out_beside("bundled:voices/source") == HELD_OUT / "source"
     assert held_out_beside(str(tmp_path)) is None and held_out_beside(["one", "two"]) is None
+
+
+def item(path: str, split: str | None) -> Item:
+    return Item(path, None, split, 0, "", 0, 10, 200, 2.4, 0.0, 0.0, 0.5, -20.0, 1.0)
+
+
+def test_a_run_gives_its_test_recordings_else_those_of_its_validation() -> None:
+    def piece(one: Item, start: int, frames: int) -> np.ndarray:
+        return np.full(frames, start)
+
+    split = Split(
+        train=(Segment("b.wav", 0, 10, 150),), validation=(Segment("b.wav", 0, 160, 50),), short=("d.wav",), silent=()
+    )
+    items = [item("a/x.wav", "test"), item("b.wav", None), item("d.wav", "test")]
+    for given, names in ((items, ["a/x"]), (items[1:], ["b"])):
+        held_out, training = of_split(SimpleNamespace(store=SimpleNamespace(items=given), piece=piece), split)
+        assert [clip.name for clip in held_out] == names and [clip.name for clip in training] == ["b"]
+    end = held_out[0].read()
+    assert (len(end), end[0]) == (50, 150), "the end of a recording that was cut in two, from its start on"
