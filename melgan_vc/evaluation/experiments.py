@@ -20,25 +20,31 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
+from matplotlib.figure import Figure
 
+from melgan_vc.audio.mel import MelTransform
+from melgan_vc.audio.pictures import mel_figure, save_figure
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import report
 from melgan_vc.evaluation.columns import COLUMNS, MEANS
-from melgan_vc.evaluation.evaluation_page import CONVERTED, NOT_COMPARED, read
+from melgan_vc.evaluation.evaluation_page import CONVERTED, NOT_COMPARED, PICTURED, Evaluation, read, tracks
 from melgan_vc.evaluation.protocol import Summary
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 from melgan_vc.measures.intervals import Mean
+from melgan_vc.spec import AudioSpec
 
-PAGE, RECORDS = "README.md", "records"
+PAGE, RECORDS, PICTURE = "README.md", "records", "held_out.png"
 TABLE = re.compile(r"(<!-- table\n(.*?)-->\n)(.*?)(<!-- table ends -->)", re.DOTALL)
 
 
 def keep(folders: Sequence[Path], experiment: Path) -> list[Path]:
-    """Copy the records of evaluations into an experiment, without where things lay on one machine."""
+    """Copy the records of evaluations into an experiment, without where things lay on one machine, and draw them."""
     kept = []
-    for one in read(folders):
+    evaluations = read(folders)
+    for one in evaluations:
         path = experiment / RECORDS / f"{one.folder.name}.json"
         record = dict(one.record)
         record["bundle"] = one.folder.name
@@ -48,7 +54,20 @@ def keep(folders: Sequence[Path], experiment: Path) -> list[Path]:
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         kept.append(path)
-    return kept
+    save_figure(picture(evaluations), experiment / PICTURE)
+    return [*kept, experiment / PICTURE]
+
+
+def picture(evaluations: Sequence[Evaluation]) -> Figure:
+    """The first recording, what all evaluations with the same mels made of it, and the target's."""
+    first = evaluations[0]
+    name = first.names("source")[0]
+    alike = [one for one in evaluations if one.record["audio"] == first.record["audio"]]
+    audio = AudioSpec(**first.record["audio"])
+    front_end = MelTransform(audio)
+    found = {one.label: one.waveform for one in tracks(alike, name, 0) if one.kind in PICTURED}
+    mels = {label: front_end(torch.from_numpy(waveform)).numpy() for label, waveform in found.items()}
+    return mel_figure(mels, audio, f"held-out recording {name}")
 
 
 def refresh(folder: Path) -> list[Path]:

@@ -100,7 +100,8 @@ def test_what_is_no_evaluation_is_named(two: list[Path], tmp_path: Path) -> None
 def test_tables_are_written_from_records_alone(two: list[Path], tmp_path: Path) -> None:
     folder = tmp_path / "experiments" / "tried"
     kept = experiments.keep(two, folder)
-    assert [path.name for path in kept] == ["one.json", "other.json"]
+    assert [path.name for path in kept] == ["one.json", "other.json", "held_out.png"]
+    assert all(path.stat().st_size for path in kept)
     assert str(tmp_path.parent) not in kept[0].read_text(), "a machine's paths do not belong in a repository"
     asked = "measures: [mcd, frechet]\nkinds: [target]\nsettings: [seed]\nrows: {first: one, both: [one, other]}\n"
     page = folder / "README.md"
