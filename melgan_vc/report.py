@@ -10,7 +10,7 @@ from melgan_vc.errors import UserError
 
 @command("report", optional=("output",))
 def main(cfg: DictConfig) -> None:
-    from melgan_vc.evaluation import evaluation_page, experiments
+    from melgan_vc.evaluation import evaluation_page, experiments, kept
 
     if cfg.evaluations is None:
         changed = experiments.refresh(Path(cfg.experiments).expanduser())
@@ -18,7 +18,7 @@ def main(cfg: DictConfig) -> None:
         return
     if cfg.output is None and cfg.keep_in is None:
         raise UserError("say where to: output=DIR for the page, keep_in=experiments/NAME for the records")
-    folders = evaluation_page.found(several_paths(cfg.evaluations, "evaluations"))
+    folders = kept.found(several_paths(cfg.evaluations, "evaluations"))
     if cfg.output is not None:
         print(f"Look and listen: {evaluation_page.write(Path(cfg.output).expanduser(), folders)}")
     if cfg.keep_in is not None:

@@ -29,7 +29,8 @@ from melgan_vc.audio.pictures import mel_figure, save_figure
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import report
 from melgan_vc.evaluation.columns import COLUMNS, MEANS
-from melgan_vc.evaluation.evaluation_page import CONVERTED, NOT_COMPARED, PICTURED, Evaluation, read, tracks
+from melgan_vc.evaluation.kept import CONVERTED, PICTURED, Evaluation, read, tracks
+from melgan_vc.evaluation.leaderboard import NOT_COMPARED
 from melgan_vc.evaluation.protocol import Summary
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing

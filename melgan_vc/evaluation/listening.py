@@ -18,7 +18,7 @@ from scipy.stats import binomtest
 
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import page
-from melgan_vc.evaluation.evaluation_page import CONVERTED, Evaluation, kind_name, read, tracks
+from melgan_vc.evaluation.kept import CONVERTED, Evaluation, kind_name, read, tracks
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 from melgan_vc.measures.intervals import mean

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation import evaluation_page, experiments, listening, report
+from melgan_vc.evaluation import evaluation_page, experiments, kept, listening, report
 from melgan_vc.evaluation.columns import MEANS
 from melgan_vc.evaluation.protocol import Row, Summary
 from melgan_vc.evaluation.session import file_of
@@ -65,7 +65,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_figures_come_back_as_they_were_written(two: list[Path]) -> None:
-    (one,) = evaluation_page.read(two[:1])
+    (one,) = kept.read(two[:1])
     converted = next(line for line in one.summary if line.kind == "converted")
     assert converted.means["mcd"] == mean([5.0, 7.0, 6.0])
     assert np.isnan(converted.whole["median_f0"]) and converted.means["f0_cents"].count == 0
@@ -82,7 +82,7 @@ def test_a_page_of_one_orders_recordings_from_the_worst(two: list[Path], tmp_pat
 
 
 def test_a_page_of_several_sets_their_conversions_side_by_side(two: list[Path], tmp_path: Path) -> None:
-    text = evaluation_page.write(tmp_path, evaluation_page.found([two[0].parent])).read_text(encoding="utf-8")
+    text = evaluation_page.write(tmp_path, kept.found([two[0].parent])).read_text(encoding="utf-8")
     assert text.count("<audio") == 18 and "converted: other" in text
     changed = text.split("What differs between the runs")[1].split("<h2>")[0]
     assert re.findall(r"<code>(.*?)</code>", changed) == ["seed"], "not where they lie"
@@ -90,19 +90,19 @@ def test_a_page_of_several_sets_their_conversions_side_by_side(two: list[Path], 
 
 def test_what_is_no_evaluation_is_named(two: list[Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no evaluation found"):
-        evaluation_page.found([tmp_path])
+        kept.found([tmp_path])
     (tmp_path / report.RECORD).write_text("{}")
     (tmp_path / report.ROWS).write_text("")
     with pytest.raises(UserError, match="is damaged"):
-        evaluation_page.read([tmp_path])
+        kept.read([tmp_path])
 
 
 def test_tables_are_written_from_records_alone(two: list[Path], tmp_path: Path) -> None:
     folder = tmp_path / "experiments" / "tried"
-    kept = experiments.keep(two, folder)
-    assert [path.name for path in kept] == ["one.json", "other.json", "held_out.png"]
-    assert all(path.stat().st_size for path in kept)
-    assert str(tmp_path.parent) not in kept[0].read_text(), "a machine's paths do not belong in a repository"
+    written = experiments.keep(two, folder)
+    assert [path.name for path in written] == ["one.json", "other.json", "held_out.png"]
+    assert all(path.stat().st_size for path in written)
+    assert str(tmp_path.parent) not in written[0].read_text(), "a machine's paths do not belong in a repository"
     asked = "measures: [mcd, frechet]\nkinds: [target]\nsettings: [seed]\nrows: {first: one, both: [one, other]}\n"
     page = folder / "README.md"
     page.write_text(f"Before\n\n<!-- table\n{asked}-->\nold\n<!-- table ends -->\n\nAfter\n")
