@@ -38,6 +38,7 @@ from melgan_vc.measures.intervals import Mean
 from melgan_vc.spec import AudioSpec
 
 PAGE, RECORDS, PICTURE = "README.md", "records", "held_out.png"
+DRAWN = 3  # evaluations in a picture
 TABLE = re.compile(r"(<!-- table\n(.*?)-->\n)(.*?)(<!-- table ends -->)", re.DOTALL)
 
 
@@ -50,8 +51,11 @@ def keep(folders: Sequence[Path], experiment: Path) -> list[Path]:
         record = dict(one.record)
         record["bundle"] = one.folder.name
         record["settings"] = {
-            key: value for key, value in record["settings"].items() if not key.startswith((*NOT_COMPARED, "hydra."))
+            key: placeless(value)
+            for key, value in record["settings"].items()
+            if not key.startswith((*NOT_COMPARED, "hydra."))
         }
+        record["places"] = {domain: placeless(place) for domain, place in record["places"].items()}
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         kept.append(path)
@@ -59,11 +63,16 @@ def keep(folders: Sequence[Path], experiment: Path) -> list[Path]:
     return [*kept, experiment / PICTURE]
 
 
+def placeless(value: Any) -> Any:
+    """A setting; of a path from the root, which means nothing elsewhere, its last part alone."""
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+
 def picture(evaluations: Sequence[Evaluation]) -> Figure:
-    """The first recording, what all evaluations with the same mels made of it, and the target's."""
+    """The first recording, what the first few evaluations with the same mels made of it, and the target's."""
     first = evaluations[0]
     name = first.names("source")[0]
-    alike = [one for one in evaluations if one.record["audio"] == first.record["audio"]]
+    alike = [one for one in evaluations if one.record["audio"] == first.record["audio"]][:DRAWN]
     audio = AudioSpec(**first.record["audio"])
     front_end = MelTransform(audio)
     found = {one.label: one.waveform for one in tracks(alike, name, 0) if one.kind in PICTURED}

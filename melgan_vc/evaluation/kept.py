@@ -101,7 +101,7 @@ def evaluated(folder: Path) -> list[Path]:
 
 def named(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
     """The same under the last part of their paths that tells them apart."""
-    parts = [one.folder.resolve().parts for one in evaluations]
+    parts = [one.folder.absolute().parts for one in evaluations]
     for count in range(1, max(map(len, parts)) + 1):
         names = ["/".join(one[-count:]) for one in parts]
         if len(set(names)) == len(names):

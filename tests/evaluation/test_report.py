@@ -47,7 +47,8 @@ def evaluation(folder: Path, mcd: dict[str, float], **settings: object) -> Path:
         "places": {"source": "here", "target": "there"}, "audio": AUDIO, "overlap": 0.5, "silence_dbfs": -60.0,
         "inversion": {"_target_": "melgan_vc.audio.griffin_lim.GriffinLim"}, "baselines": ["WORLD transfer"],
         "baselines_from": "training recordings",
-        "recogniser": None, "settings": {"run_dir": str(folder), "chunk.width": 24, **settings},
+        "recogniser": None,
+        "settings": {"run_dir": str(folder), "data.source": str(folder), "chunk.width": 24, **settings},
     }  # fmt: skip
     report.write(folder, rows, summary, about)
     (folder / report.CURVES).write_text("step,generator/travel,held_out/to_target\n50,1.5,\n100,1.2,0.6\n")
