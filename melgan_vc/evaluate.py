@@ -49,7 +49,7 @@ def main(cfg: DictConfig) -> None:
         "bundle": str(cfg.bundle),
         "sound": "music" if music else "voice",
         "parallel": material.parallel,
-        "held_out": {domain: len(material.held_out[domain]) for domain in DOMAINS},
+        "held_out": {domain: len(waveforms[domain]) for domain in DOMAINS},
         "places": dict(material.places),
         "audio": asdict(offline.audio),
         "overlap": cfg.overlap,
@@ -66,7 +66,7 @@ def main(cfg: DictConfig) -> None:
     report.write(output, protocol.rows, summary, about)
     report.keep_run(output, path.parent, card.text(converter.bundle, path), speed.times_real_time)
     columns = report.columns(about["sound"], summary)
-    counts = " and ".join(f"{len(material.held_out[domain])} of the {domain}" for domain in DOMAINS)
+    counts = " and ".join(f"{len(waveforms[domain])} of the {domain}" for domain in DOMAINS)
     print(f"\nHeld-out recordings: {counts}; means with 95 % intervals:\n\n{report.table(summary, columns)}\n")
     for line in report.verdicts(summary, about):
         print(line)

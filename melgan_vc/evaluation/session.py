@@ -1,5 +1,6 @@
 """An evaluation from recordings to figures: convert, write what can be heard, measure."""
 
+import logging
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -12,10 +13,13 @@ from tqdm import tqdm
 
 from melgan_vc.audio import io
 from melgan_vc.audio.chunks import SILENCE
+from melgan_vc.errors import UserError
 from melgan_vc.evaluation.material import DOMAINS, Material
 from melgan_vc.evaluation.protocol import Protocol, Waveforms
 from melgan_vc.inference.offline import OfflineConverter
+from melgan_vc.measures.words import SILENT
 
+log = logging.getLogger(__name__)
 Convert = Callable[[np.ndarray], np.ndarray]  # waveforms (N,)
 SILENT_CHUNKS = 8
 RESYNTHESISED, SOURCE_RESYNTHESISED = "target resynthesised", "source resynthesised"
@@ -34,9 +38,26 @@ class Speed:
 
 
 def heard(material: Material, sample_rate: int, seconds: float) -> dict[str, dict[str, np.ndarray]]:
-    """The held-out waveforms (N,) by domain and name, so many seconds of each at most."""
+    """The held-out waveforms (N,) by domain and name, so many seconds of each at most; silent ones are left out.
+
+    Raises:
+        UserError: nothing is left of a domain.
+    """
     longest = round(seconds * sample_rate)
-    return {domain: {clip.name: clip.read()[:longest] for clip in material.held_out[domain]} for domain in DOMAINS}
+    found = {domain: {clip.name: clip.read()[:longest] for clip in material.held_out[domain]} for domain in DOMAINS}
+    for domain in DOMAINS:
+        silent = [name for name, one in found[domain].items() if np.abs(one).max(initial=0.0) < SILENT]
+        if silent:
+            log.warning("warning: silent recordings of the %s are not measured: %s", domain, ", ".join(silent))
+        for name in silent:
+            for other in DOMAINS if material.parallel else (domain,):
+                found[other].pop(name, None)
+    for domain in DOMAINS:
+        if not found[domain]:
+            raise UserError(
+                f"{material.places[domain]}: all held-out recordings of the {domain} are silent; give others"
+            )
+    return found
 
 
 def resynthesis(offline: OfflineConverter) -> Convert:

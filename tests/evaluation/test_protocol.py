@@ -14,6 +14,7 @@ from melgan_vc.data.splits import Segment, Split
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation.material import Clip, Material, chosen, first_minutes, held_out_beside, of_folder, of_split
 from melgan_vc.evaluation.protocol import MusicProtocol, Protocol, VoiceProtocol
+from melgan_vc.evaluation.session import heard
 from melgan_vc.measures.music import GenreClassifier, timbre
 from melgan_vc.measures.voice import speaker_embedder
 from melgan_vc.spec import AudioSpec
@@ -147,3 +148,23 @@ def test_a_run_gives_its_test_recordings_else_those_of_its_validation() -> None:
         assert [clip.name for clip in held_out] == names and [clip.name for clip in training] == ["b"]
     end = held_out[0].read()
     assert (len(end), end[0]) == (50, 150), "the end of a recording that was cut in two, from its start on"
+
+
+def test_silent_recordings_are_not_measured_and_neither_are_their_partners(caplog: pytest.LogCaptureFixture) -> None:
+    sound, silence = np.full(100, 0.5, np.float32), np.zeros(100, np.float32)
+
+    def clips(**found: np.ndarray) -> list[Clip]:
+        return [Clip(name, lambda one=one: one) for name, one in found.items()]  # type: ignore[misc]
+
+    held_out = {"source": clips(a=sound, b=silence, c=sound), "target": clips(a=sound, b=sound, c=silence)}
+    material = Material(held_out, {}, {"source": "here", "target": "there"}, parallel=True)
+    assert {domain: list(found) for domain, found in heard(material, 10, 5.0).items()} == {
+        "source": ["a"],
+        "target": ["a"],
+    }
+    assert "silent recordings of the source are not measured: b" in caplog.text
+    apart = heard(replace(material, parallel=False), 10, 5.0)
+    assert {domain: list(found) for domain, found in apart.items()} == {"source": ["a", "c"], "target": ["a", "b"]}
+    assert len(apart["source"]["a"]) == 50
+    with pytest.raises(UserError, match=r"^there: all held-out recordings of the target are silent"):
+        heard(replace(material, held_out={**held_out, "target": clips(a=silence)}, parallel=False), 10, 5.0)
