@@ -24,7 +24,9 @@ def whole_batch(batch_size: Any, device_batch_size: Any, parts: int) -> int:
     return int(whole)
 
 
-def check_choices(validation_share: Any, workers: Any, balanced: Any, max_silence: Any, streamed: bool) -> None:
+def check_choices(
+    validation_share: Any, workers: Any, balanced: Any, max_silence: Any, streamed: bool, on_device: Any
+) -> None:
     """Refuse other settings; ``streamed`` tells whether the mels come from shards."""
     if not isinstance(validation_share, int | float) or not 0 <= validation_share < 1:
         raise UserError(f"data.validation_share is {validation_share!r}: give a share from 0 up to, not including, 1")
@@ -34,6 +36,8 @@ def check_choices(validation_share: Any, workers: Any, balanced: Any, max_silenc
         raise UserError(f"data.balanced is {balanced!r}: give true or false")
     if isinstance(max_silence, bool) or not isinstance(max_silence, int | float) or not 0 <= max_silence <= 1:
         raise UserError(f"data.max_silence is {max_silence!r}: give a share from 0 to 1; 1 takes any window")
+    if not isinstance(on_device, bool) and on_device != "auto":
+        raise UserError(f"data.on_device is {on_device!r}: give auto, true or false")
     if streamed and workers:
         raise UserError(f"data.workers is {workers}: with data.store=litdata give 0, for that reads ahead by itself")
     if streamed and (balanced or max_silence < 1):

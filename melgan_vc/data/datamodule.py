@@ -29,6 +29,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec, ChunkSpec
 
 log = logging.getLogger(__name__)
+DEVICE_SHARE = 0.5  # of a GPU's free memory that mels may take
 
 
 class ChunkDataModule(L.LightningDataModule):
@@ -43,6 +44,7 @@ class ChunkDataModule(L.LightningDataModule):
         validation_share: of the files that are held out.
         seed: of the random windows.
         workers: loader processes; 0 is fastest for windows this small.
+        on_device: whether a GPU holds all mels and cuts the windows; "auto": where half of its free memory holds them.
         preparation: what is done to recordings before their mels are made.
         work: how that is done.
         litdata: how the shards are kept and read.
@@ -67,6 +69,7 @@ class ChunkDataModule(L.LightningDataModule):
         validation_share: float = 0.05,
         seed: int = 0,
         workers: int = 0,
+        on_device: bool | str = "auto",
         preparation: Preparation = Preparation(),  # noqa: B008 (frozen)
         work: Work = Work(),  # noqa: B008 (frozen)
         litdata: Streaming = Streaming(),  # noqa: B008 (frozen)
@@ -77,7 +80,7 @@ class ChunkDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.batch_size = whole_batch(batch_size, device_batch_size, parts)
-        check_choices(validation_share, workers, balanced, max_silence, store == LITDATA)
+        check_choices(validation_share, workers, balanced, max_silence, store == LITDATA, on_device)
         self.corpora = {"source": domain_of(source), "target": domain_of(target)}
         self.balanced, self.max_silence = balanced, max_silence
         self.streamed = store == LITDATA
@@ -91,6 +94,7 @@ class ChunkDataModule(L.LightningDataModule):
         self.validation_share = validation_share
         self.seed = seed
         self.workers = workers
+        self.on_device = on_device
         self.preparation, self.work = preparation, work
         self.part, self.parts = part, parts
         self.first_batch = 0
@@ -174,6 +178,9 @@ class ChunkDataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         source, target = (self.windows(domain, stream) for stream, domain in enumerate(("source", "target")))
+        device = self.home()
+        if device is not None:
+            source, target = source.on(device), target.on(device)
         batches: dict[str, Any]
         if self.streamed:
             each = self.batch_size // self.parts
@@ -193,6 +200,30 @@ class ChunkDataModule(L.LightningDataModule):
             persistent_workers=self.workers > 0,
             worker_init_fn=leave_signals_to_the_parent,
         )
+
+    def home(self) -> torch.device | None:
+        """The GPU whose memory holds all mels while training; None where they are mapped from the store.
+
+        Raises:
+            UserError: it is to hold them, and they do not fit.
+        """
+        device: torch.device = self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
+        if not self.on_device or device.type != "cuda" or self.streamed or self.workers:
+            if self.on_device is True:
+                raise UserError(
+                    "data.on_device is true: that takes a GPU, data.workers=0 and no shards; say auto or false"
+                )
+            return None
+        needed = sum(2 * self.audio.n_mels * sum(item.frames for item in one.items) for one in self.stores.values())
+        free, _ = torch.cuda.mem_get_info(device)
+        if needed <= DEVICE_SHARE * free:
+            return device
+        if self.on_device is True:
+            raise UserError(
+                f"data.on_device is true: the mels take {needed / 1e9:.1f} GB, and {device} has {free / 1e9:.1f} GB "
+                "free, half of them for mels; say auto"
+            )
+        return None
 
     def windows(self, domain: str, stream: int) -> Any:
         """Random windows of a domain."""

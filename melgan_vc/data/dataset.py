@@ -75,23 +75,54 @@ class RandomWindows:
         before = np.where(segment > 0, self.ends[segment - 1], 0)
         return self.shards[segment], self.offsets[segment] + places - before
 
-    def take(self, numbers: Sequence[int]) -> Tensor:
-        """Windows (B, S·W, M) of these sample numbers, in float16 as they are stored."""
-        pieces = []
+    def drawn_places(self, numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """The same as :meth:`places`, one by one."""
         for number in numbers:
             block, place = divmod(number, AHEAD)
             if block != self.block:
                 shards, starts = self.places(np.arange(block * AHEAD, (block + 1) * AHEAD, dtype=np.uint64))
                 self.block, self.drawn = block, list(zip(shards.tolist(), starts.tolist(), strict=True))
-            shard, start = self.drawn[place]
-            pieces.append(self.arrays[shard][start : start + self.window])
-        return torch.from_numpy(np.stack(pieces))
+            yield self.drawn[place]
+
+    def take(self, numbers: Sequence[int]) -> Tensor:
+        """Windows (B, S·W, M) of these sample numbers, in float16 as they are stored."""
+        places = self.drawn_places(numbers)
+        return torch.from_numpy(np.stack([self.arrays[shard][start : start + self.window] for shard, start in places]))
+
+    def on(self, device: torch.device) -> "ResidentWindows":
+        """The same windows, cut on a device that holds all arrays."""
+        return ResidentWindows(self, device)
+
+
+class ResidentWindows:
+    """Windows of arrays that all lie in a GPU's memory: none is sent there any more.
+
+    Args:
+        windows: that are drawn.
+        device: that holds the arrays.
+    """
+
+    def __init__(self, windows: RandomWindows, device: torch.device) -> None:
+        self.windows = windows
+        shards = np.unique(windows.shards).tolist()
+        lengths = [len(windows.arrays[shard]) for shard in shards]
+        self.firsts = dict(zip(shards, np.cumsum([0, *lengths[:-1]]).tolist(), strict=True))
+        self.frames = torch.empty(sum(lengths), windows.arrays[shards[0]].shape[1], dtype=torch.float16, device=device)
+        for shard, length in zip(shards, lengths, strict=True):
+            first = self.firsts[shard]
+            self.frames[first : first + length] = torch.from_numpy(np.array(windows.arrays[shard]))
+        self.steps = torch.arange(windows.window, device=device)
+
+    def take(self, numbers: Sequence[int]) -> Tensor:
+        """See :meth:`RandomWindows.take`."""
+        starts = torch.tensor([self.firsts[shard] + start for shard, start in self.windows.drawn_places(numbers)])
+        return self.frames[starts.to(self.frames.device, non_blocking=True)[:, None] + self.steps]
 
 
 class WindowPairs(Dataset[Batch]):
     """Unpaired windows of source and target; loads a batch of sample numbers at a time."""
 
-    def __init__(self, source: RandomWindows, target: RandomWindows) -> None:
+    def __init__(self, source: RandomWindows | ResidentWindows, target: RandomWindows | ResidentWindows) -> None:
         self.source = source
         self.target = target
 

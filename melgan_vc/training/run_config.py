@@ -24,7 +24,7 @@ FIXED = ("trainer", "data", "prepare")  # groups whose settings are always the s
 PATHS = ("data.source", "data.target", "data.root", "data.store", "data.litdata.address", "data.litdata.prepared")
 AROUND_IT = (  # no batch depends on these; the data's content is checked by itself
     "trainer.max_", "callbacks.", "checkpoint.", "logger.", "name:", "optim.log_every:", "prepare.", "card.",
-    "data.workers:", *(f"{key}:" for key in PATHS),
+    "data.workers:", "data.on_device:", *(f"{key}:" for key in PATHS),
 )  # fmt: skip
 ABSENT = "(not set)"
 

@@ -143,3 +143,14 @@ def test_windows_of_silence_are_left_out() -> None:
     assert [(one.offset, one.offset + one.frames) for one in loud] == [(45, 85), (115, 165)]
     assert loud_stretches([mel], [whole], 20, 1.0, TINY_AUDIO) == (whole,)
     assert loud_stretches([mel], [Segment("b", 0, 0, 45)], 20, 0.25, TINY_AUDIO) == (Segment("b", 0, 0, 45),)
+
+
+def test_a_device_that_holds_all_mels_cuts_the_same_windows() -> None:
+    random = np.random.default_rng(0)
+    arrays = [random.standard_normal((length, 3)).astype(np.float16) for length in (30, 5, 40)]
+    segments = [Segment("a", 0, 3, 20), Segment("c", 2, 0, 40), Segment("d", 0, 25, 5)]
+    windows = RandomWindows(arrays, segments, 5, seed=1, stream=0)
+    there = windows.on(torch.device("cpu"))
+    assert there.frames.shape == (70, 3)  # no window is cut out of the second array
+    for numbers in ([0, 1, 2], [4094, 4095, 4096, 4097], [7]):
+        assert torch.equal(there.take(numbers), windows.take(numbers))
