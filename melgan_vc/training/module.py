@@ -68,6 +68,7 @@ class MelganVC(L.LightningModule):
         self.logger_memories: dict[str, Any] = {}  # of before a resume
         self.resumed_random_state: dict[str, Any] | None = None
         self.logged_at = (0, 0.0)  # batch and clock of the last logged point
+        self.batch_flop: float | None = None  # arithmetic of a batch in all processes, where it is known
 
     @property
     def best_generator(self) -> nn.Module:
@@ -191,7 +192,10 @@ class MelganVC(L.LightningModule):
         """
         (batch, clock), now = self.logged_at, time.monotonic()
         values = self.latest_values()
-        speed = {"throughput/batches_per_second": (self.batch_count - batch) / max(now - clock, 1e-9)}
+        rate = (self.batch_count - batch) / max(now - clock, 1e-9)
+        speed = {"throughput/batches_per_second": rate}
+        if self.batch_flop is not None:
+            speed["throughput/gflop_per_second"] = rate * self.batch_flop / 1e9
         self.logged_at = (self.batch_count, now)
         for logger in self.loggers:
             logger.log_metrics(values | speed, step=self.batch_count)

@@ -75,11 +75,15 @@ def test_a_resumed_training_goes_on_in_the_same_curves(two_domains, tmp_path):
     cut = killed_after_ten("default", two_domains, tmp_path / "cut")
     train("default", two_domains, tmp_path / "cut", "resume=auto")
     tables = [list(csv.DictReader((folder / "metrics.csv").open())) for folder in (whole, cut)]
+    each = []  # GFLOP of a batch
     for rows in tables:
         assert batches(rows, "generator/travel") == LOGGED
         assert batches(rows, "held_out/travel") == [4, 8, 12]
         for row in rows:
-            row.pop("throughput/batches_per_second")
+            rate, arithmetic = (row.pop(f"throughput/{name}_per_second") for name in ("batches", "gflop"))
+            if row["generator/travel"]:  # validations have a line of their own
+                each.append(float(arithmetic) / float(rate))
+    assert each == pytest.approx([each[0]] * 2 * len(LOGGED)) and each[0] > 0
     assert tables[0] == tables[1]
     curves = [EventAccumulator(str(folder / "tensorboard")).Reload() for folder in (whole, cut)]
     values = [[(point.step, point.value) for point in curve.Scalars("generator/travel")] for curve in curves]

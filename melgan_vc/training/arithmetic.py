@@ -1,0 +1,97 @@
+"""How much arithmetic a training is, to hold its speed against the machine's."""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from melgan_vc.training.module import MelganVC
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Floating-point operations of a cycle: of the batches from one update of the generator to the next.
+
+    Those of convolutions and matrix products, forward and backward; a multiplication and an addition count as two. What
+    a penalty on gradients adds is left out.
+
+    Attributes:
+        networks: by network.
+        batches: of a cycle.
+    """
+
+    networks: dict[str, float]
+    batches: int
+
+    @property
+    def cycle(self) -> float:
+        return sum(self.networks.values())
+
+    @property
+    def batch(self) -> float:
+        """The mean over a cycle's batches."""
+        return self.cycle / self.batches
+
+
+def arithmetic(module: MelganVC, batch_size: int, n_mels: int) -> Arithmetic:
+    """That of a module's cycle, found on copies of its networks, without computing anything.
+
+    Args:
+        module: its networks and settings.
+        batch_size: windows (B) of each domain in a batch.
+        n_mels: mel bins (M).
+    """
+    splits, every = module.chunk.splits, module.optim.generator_every
+    chunk, window = (n_mels, module.chunk.width), (n_mels, module.chunk.window)
+    chunks = splits * batch_size
+    generated = 2 * chunks if module.losses["generator"].needs_identity else chunks
+    generator, siamese, discriminator = (
+        copy.deepcopy(network) for network in (module.generator, module.siamese, module.discriminator)
+    )
+    return Arithmetic(
+        {
+            "generator": work(generator, generated, chunk)
+            + (every - 1) * work(generator, chunks, chunk, trained=False),
+            # The ends of each window, before translation and after.
+            "siamese": work(siamese, 4 * batch_size, chunk, passed_on=True),
+            "discriminator": work(discriminator, batch_size, window, trained=False, passed_on=True)
+            + every * work(discriminator, 2 * batch_size, window),
+        },
+        every,
+    )
+
+
+def batch_flop(module: MelganVC, batch_size: int, n_mels: int) -> float | None:
+    """That of a batch; None for networks of one's own whose shapes cannot be followed."""
+    try:
+        return arithmetic(module, batch_size, n_mels).batch
+    except (RuntimeError, NotImplementedError, TypeError):
+        return None
+
+
+def work(
+    network: nn.Module, count: int, shape: tuple[int, int], trained: bool = True, passed_on: bool = False
+) -> float:
+    """Operations of a network on so many items.
+
+    Args:
+        network: whose gradients do not matter.
+        count: of items.
+        shape: of each.
+        trained: gradients of the weights are computed.
+        passed_on: gradients of the items are.
+    """
+    network.requires_grad_(trained)
+    device = next(network.parameters()).device
+    with (
+        FakeTensorMode(allow_non_fake_inputs=True),  # shapes alone
+        FlopCounterMode(display=False) as counter,
+        torch.set_grad_enabled(trained or passed_on),
+    ):
+        out = network(torch.empty(count, *shape, device=device, requires_grad=passed_on))
+        if trained or passed_on:
+            out.sum().backward()
+    return float(counter.get_total_flops())
