@@ -21,7 +21,7 @@ from tests.conftest import GOLDEN, ROOT, TINY, TINY_AUDIO, assert_one_line, hum,
 HELD_OUT = ROOT / "melgan_vc" / "bundled" / "voices" / "heldout"
 COMMANDS = [
     "train", "prepare", "inspect", "convert", "stream", "export", "evaluate", "card", "leaderboard", "import_notebook",
-    "dashboard", "report", "listening",
+    "dashboard", "report", "listening", "profile",
 ]  # fmt: skip
 
 
@@ -331,3 +331,22 @@ def test_other_mistakes_end_in_one_line(tiny_bundle, two_domains, tmp_path):
     )
     assert TINY_AUDIO.sample_rate == 8000
     assert not (tmp_path / "b.wav").exists()
+
+
+def test_a_profile_tells_where_the_time_goes(two_domains, tmp_path):
+    domains = [f"data.{name}={folder}" for name, folder in zip(("source", "target"), two_domains, strict=True)]
+    given = ["experiment=quickstart", *TINY, *domains, "cycles=3", "warm_up=1", "output=a profile"]
+    done = run_command("profile", *given, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "a profile" / "profile.json").read_text())
+    networks = {f"{name} {way}" for name in found["flop"] for way in ("forward", "backward")}
+    assert networks | {"data", "losses", "optimizers", "moving average", "framework"} <= found["part_seconds"].keys()
+    assert sum(found["part_seconds"].values()) == pytest.approx(np.mean(found["cycle_seconds"]), rel=0.05)
+    assert (len(found["cycle_seconds"]), found["batches"]) == (3, 2)
+    assert found["memory_bytes"] > found["memory_bytes_before"] > 1e8
+    assert "batches a second on the CPU" in done.stdout and "generator forward" in done.stdout
+    events = json.loads((tmp_path / "a profile" / "trace.json").read_text())["traceEvents"]
+    assert {"generator forward", "optimizers", "aten::convolution"} <= {event.get("name") for event in events}
+    assert not (tmp_path / "runs").exists()
+    refused = run_command("profile", *given, "cycles=0", cwd=tmp_path)
+    assert_one_line(refused, "cycles", "0", "whole number from 1")

@@ -12,6 +12,7 @@ import torch
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from lightning.pytorch.plugins.environments import ClusterEnvironment, LightningEnvironment
+from lightning.pytorch.profilers import Profiler
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
@@ -24,6 +25,7 @@ from melgan_vc.losses.weighted import Weighted, WeightedLosses, grouped
 from melgan_vc.spec import AudioSpec, ChunkSpec
 from melgan_vc.training import ranks
 from melgan_vc.training.callbacks.checks import check_number
+from melgan_vc.training.callbacks.compiled import Compiled
 from melgan_vc.training.callbacks.time_limit import TimeLimit
 from melgan_vc.training.checkpoint_io import DurableCheckpointIO
 from melgan_vc.training.launch import devices
@@ -154,21 +156,23 @@ def build_losses(losses: DictConfig) -> dict[str, WeightedLosses]:
     return grouped(entries)
 
 
-def build_trainer(cfg: DictConfig, first_batch: int, stop: Stop) -> L.Trainer:
+def build_trainer(cfg: DictConfig, first_batch: int, stop: Stop, profiler: Profiler | None = None) -> L.Trainer:
     """Lightning's trainer; one epoch of all batches left, for its own step counter counts both optimizers.
 
     Args:
         cfg: the whole config.
         first_batch: batches that were trained before.
         stop: listens to signals.
+        profiler: Lightning's.
     """
     settings: Any = OmegaConf.to_container(cfg.trainer, resolve=True)
-    max_batches, max_minutes = settings.pop("max_batches"), settings.pop("max_minutes")
+    max_batches, max_minutes, mode = (settings.pop(name) for name in ("max_batches", "max_minutes", "compile"))
     if settings["precision"] == "auto":
         settings["precision"] = "bf16-mixed" if fast_at_bfloat16(settings["accelerator"]) else "32-true"
     if not isinstance(max_batches, int) or max_batches < 1:
         raise UserError(f"trainer.max_batches is {max_batches!r}: give a whole number above 0")
-    limit = [TimeLimit(max_minutes)] if max_minutes is not None else []
+    limit: list[L.Callback] = [TimeLimit(max_minutes)] if max_minutes is not None else []
+    compiled = [Compiled(mode)] if mode is not None else []
     with configured("callbacks, checkpoint or logger"):
         callbacks, loggers = list(made(cfg.callbacks)), list(made(cfg.logger))
         checkpoint = list(made({"checkpoint": cfg.checkpoint}))
@@ -183,7 +187,8 @@ def build_trainer(cfg: DictConfig, first_batch: int, stop: Stop) -> L.Trainer:
             default_root_dir=cfg.run_dir,
             max_epochs=1,
             limit_train_batches=max(1, max_batches - first_batch),
-            callbacks=[*callbacks, *limit, stop, *checkpoint],
+            callbacks=[*compiled, *callbacks, *limit, stop, *checkpoint],
+            profiler=profiler,
             logger=loggers if ranks.rank() == 0 else [],
             plugins=[DurableCheckpointIO(), ranks.environment() or LightningEnvironment()],
             enable_checkpointing=bool(checkpoint),
