@@ -1,0 +1,100 @@
+"""All benchmarks, one after the other: a table of each, with the machine and the versions.
+
+    python -m benchmarks [only=[NAME,...]] [output=benchmarks/results.md] [bundle=RUN]
+
+Each is a process of its own. Those that convert take a bundle; without one, a short training makes it. About half an
+hour on two cores; ``benchmarks/README.md`` says what each measures.
+"""
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from melgan_vc.cli import explained
+from melgan_vc.errors import UserError
+from melgan_vc.files import replacing
+
+ROOT = Path(__file__).resolve().parent.parent
+VOICES = "bundled:voices/heldout/source"
+BATCHES = 1000  # of the training that makes a bundle
+LIBRARIES = ("torch", "lightning", "torchaudio", "numpy", "librosa")
+BENCHMARKS: dict[str, list[str]] = {
+    "training_step": [],
+    "callbacks": ["3", "500"],
+    "memory": [],
+    "scaling": [],
+    "windows": [],
+    "preparation": ["1"],
+    "inversion": [f"audio={VOICES}", "output={folder}/inversion.json"],
+    "conversion": ["bundle={bundle}", f"audio={VOICES}", "output={folder}/conversion.json"],
+    "streaming": ["bundle={bundle}", f"audio={VOICES}/01.ogg"],
+}
+
+
+def machine() -> str:
+    """What all figures depend on."""
+    cpu = platform.processor() or platform.machine()
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    hardware = f"{named[0] if named else cpu}, {os.cpu_count()} cores, {gpu}"
+    return f"{hardware}; Python {platform.python_version()}, {libraries}; {datetime.now(UTC):%Y-%m-%d}"
+
+
+def started(words: list[str]) -> str:
+    """What a command prints.
+
+    Raises:
+        UserError: it failed.
+    """
+    done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"{' '.join(words)}: {done.stderr.strip().splitlines()[-1]}")
+    return done.stdout.strip()
+
+
+def trained(folder: Path) -> str:
+    """A bundle to convert with."""
+    run = folder / "run"
+    given = ["experiment=quickstart", f"trainer.max_batches={BATCHES}", "callbacks.validation=null"]
+    started(["melgan_vc.train", *given, f"run_dir='{run}'", f"data.store='{folder / 'prepared'}'"])
+    return str(run)
+
+
+def main() -> None:
+    settings = {"only": list(BENCHMARKS), "output": str(ROOT / "benchmarks" / "results.md"), "bundle": None}
+    given: Any = OmegaConf.merge(settings, OmegaConf.from_cli())
+    unknown = sorted(set(given.only) - set(BENCHMARKS))
+    if unknown:
+        raise UserError(f"only is {unknown}: give some of {', '.join(BENCHMARKS)}")
+    parts = [f"# Results\n\nWritten by `python -m benchmarks`; what is what: README.md.\n\n{machine()}."]
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = given.bundle
+        for name in given.only:
+            words = BENCHMARKS[name]
+            if bundle is None and any("{bundle}" in word for word in words):
+                bundle = trained(Path(folder))
+            print(f"{name} ...", end=" ", flush=True)
+            begun = time.perf_counter()
+            found = started([f"benchmarks.{name}", *(word.format(bundle=bundle, folder=folder) for word in words)])
+            print(f"{time.perf_counter() - begun:.0f} s\n\n{found}\n", flush=True)
+            parts.append(f"## {name}\n\n{found}")
+            with replacing(Path(given.output).expanduser()) as temporary:  # so that an interruption loses no figure
+                temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    print(f"Kept: {given.output}")
+
+
+if __name__ == "__main__":
+    with explained():
+        main()
