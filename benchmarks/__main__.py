@@ -31,6 +31,7 @@ LIBRARIES = ("torch", "lightning", "torchaudio", "numpy", "librosa")
 BENCHMARKS: dict[str, list[str]] = {
     "training_step": [],
     "callbacks": ["3", "500"],
+    "equivalence": [],
     "memory": [],
     "scaling": [],
     "windows": [],

@@ -16,7 +16,7 @@ from melgan_vc.data import streamed
 from melgan_vc.data.checks import check_choices, whole_batch
 from melgan_vc.data.corpora import Corpus
 from melgan_vc.data.corpus import LITDATA
-from melgan_vc.data.dataset import Batch, EndlessBatches, RandomWindows, WindowPairs
+from melgan_vc.data.dataset import Batch, EndlessBatches, HereAndNow, RandomWindows, WindowPairs
 from melgan_vc.data.loud import loud_stretches
 from melgan_vc.data.pool import PooledWindows, StreamedPairs
 from melgan_vc.data.preparation import Preparation
@@ -176,7 +176,7 @@ class ChunkDataModule(L.LightningDataModule):
         """Of a domain's mels that train, or that are held out."""
         return self.audio.seconds(sum(segment.frames for segment in getattr(self.splits[domain], part))) / 60
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[Batch] | HereAndNow:
         source, target = (self.windows(domain, stream) for stream, domain in enumerate(("source", "target")))
         device = self.home()
         if device is not None:
@@ -189,10 +189,11 @@ class ChunkDataModule(L.LightningDataModule):
                 "batch_size": None,
             }
         else:
-            batches = {
-                "dataset": WindowPairs(source, target),
-                "batch_sampler": EndlessBatches(self.batch_size, self.first_batch, self.part, self.parts),
-            }
+            pairs = WindowPairs(source, target)
+            numbers = EndlessBatches(self.batch_size, self.first_batch, self.part, self.parts)
+            if not self.workers:
+                return HereAndNow(pairs, numbers)
+            batches = {"dataset": pairs, "batch_sampler": numbers}
         return DataLoader(
             **batches,
             collate_fn=as_it_is,
@@ -238,10 +239,13 @@ class ChunkDataModule(L.LightningDataModule):
             raise UserError(f"data.max_silence is {self.max_silence}: no window of the {domain} is so loud; give more")
         return RandomWindows(opened.arrays, segments, self.chunk.window, self.seed, stream, self.balanced)
 
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """As Lightning does it, without looking through collections of any kind."""
+        return Batch(*(windows.to(device, non_blocking=True) for windows in batch))
+
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """On the training's device: half as much goes there, and there it is done faster."""
-        source, target = (windows.float().transpose(1, 2).contiguous() for windows in batch)
-        return Batch(source, target)
+        return Batch(*(windows.transpose(1, 2).contiguous().float() for windows in batch))  # turned while it is small
 
     @property
     def content(self) -> dict[str, str]:

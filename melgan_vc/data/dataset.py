@@ -55,6 +55,7 @@ class RandomWindows:
         segments = [segment for _, segment in sorted(zip(speakers, segments, strict=True), key=lambda pair: pair[0])]
         self.arrays = arrays
         self.window = window
+        self.bins = arrays[segments[0].shard].shape[1]
         self.key = mix(mix(np.array([seed % 2**64], np.uint64)) + np.uint64(stream))[0]
         self.shards = np.array([segment.shard for segment in segments])
         self.offsets = np.array([segment.offset for segment in segments])
@@ -86,8 +87,10 @@ class RandomWindows:
 
     def take(self, numbers: Sequence[int]) -> Tensor:
         """Windows (B, S·W, M) of these sample numbers, in float16 as they are stored."""
-        places = self.drawn_places(numbers)
-        return torch.from_numpy(np.stack([self.arrays[shard][start : start + self.window] for shard, start in places]))
+        found = np.empty((len(numbers), self.window, self.bins), np.float16)
+        for window, (shard, start) in zip(found, self.drawn_places(numbers), strict=True):
+            window[:] = self.arrays[shard][start : start + self.window]
+        return torch.from_numpy(found)
 
     def on(self, device: torch.device) -> "ResidentWindows":
         """The same windows, cut on a device that holds all arrays."""
@@ -152,3 +155,19 @@ class EndlessBatches(Sampler[list[int]]):
         while True:
             yield [start + number for number in self.share]
             start += self.batch_size
+
+
+class HereAndNow:
+    """Batches of a dataset, made when they are asked for: a DataLoader without workers, without what that takes.
+
+    Args:
+        dataset: that makes them.
+        numbers: of the samples of each.
+    """
+
+    def __init__(self, dataset: WindowPairs, numbers: EndlessBatches) -> None:
+        self.dataset = dataset
+        self.numbers = numbers
+
+    def __iter__(self) -> Iterator[Batch]:
+        return map(self.dataset.__getitems__, self.numbers)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from melgan_vc.networks.layers import Block, Convolution
+from melgan_vc.networks.layers import Block, Convolution, doubled
 
 
 class UNetGenerator(nn.Module):
@@ -33,6 +33,6 @@ class UNetGenerator(nn.Module):
         whole = self.enter(chunk)  # (B, C, W)
         half = self.down1(whole)  # (B, C, W/2)
         quarter = self.down2(half)  # (B, C, W/4)
-        half = torch.cat([self.up1(quarter.repeat_interleave(2, dim=-1)), half], dim=1)  # (B, 2C, W/2)
-        whole = torch.cat([self.up2(half.repeat_interleave(2, dim=-1)), whole], dim=1)  # (B, 2C, W)
+        half = torch.cat([self.up1(doubled(quarter)), half], dim=1)  # (B, 2C, W/2)
+        whole = torch.cat([self.up2(doubled(half)), whole], dim=1)  # (B, 2C, W)
         return torch.tanh(self.leave(whole) + self.bias)

@@ -6,9 +6,11 @@ channels. That form computes the notebook's numbers and is the fast one.
 
 import math
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
@@ -37,13 +39,65 @@ class Convolution(nn.Conv1d):
         nn.init.kaiming_uniform_(self.weight, nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        before, after = same_padding(x.shape[-1], kernel, stride) if self.same else (0, 0)
+        if before != after:  # else the convolution pads by itself, without a copy
+            x, before = nn.functional.pad(x, (before, after)), 0
+        if not parametrize.is_parametrized(self, "weight"):
+            return nn.functional.conv1d(x, self.weight, stride=stride, padding=before)
         reduced = torch.is_autocast_enabled(x.device.type)
         with torch.autocast(x.device.type, enabled=False) if reduced else nullcontext():
-            weight = self.weight  # a spectral norm is computed here: in float32, whatever the rest runs in
-        kernel, stride = self.kernel_size[0], self.stride[0]
-        if self.same:
-            x = nn.functional.pad(x, same_padding(x.shape[-1], kernel, stride))
-        return nn.functional.conv1d(x, weight, stride=stride)
+            weight, norm = kernel_and_norm(self)  # in float32, whatever the rest runs in
+        # Its output is divided, which is the same as to divide the kernel, and there is far less of it.
+        return nn.functional.conv1d(x, weight, stride=stride, padding=before) / norm
+
+
+def doubled(x: Tensor) -> Tensor:
+    """Every frame twice: (B, C, T) to (B, C, 2T); so several times faster, there and back, than repeat_interleave."""
+    return torch.stack((x, x), dim=-1).flatten(-2)
+
+
+class KernelAndNorm(torch.autograd.Function):
+    """A kernel (O, C, K) as it is, and its spectral norm from its singular vectors, left (O,) and right (C·K,).
+
+    The norm's gradient, an outer product as large as the kernel, is added to the kernel's own in one go.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, kernel: Tensor, norm: Tensor, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(left, right)
+        return kernel.view_as(kernel), norm
+
+    @staticmethod
+    def backward(ctx: Any, kernel: Tensor, norm: Tensor) -> tuple[Tensor, None, None, None]:
+        left, right = ctx.saved_tensors
+        whole = kernel.flatten(1)
+        if torch.is_grad_enabled():  # for a gradient of this gradient
+            whole = whole + torch.outer(norm * left, right)
+        else:
+            whole.addr_(norm * left, right)
+        return whole.view_as(kernel), None, None, None
+
+
+def kernel_and_norm(layer: nn.Module) -> tuple[Tensor, Tensor]:
+    """The kernel (O, C, K) that a layer trains, and its spectral norm, a scalar.
+
+    What PyTorch's parametrization computes, whose state this uses and moves on: one power iteration in training mode,
+    and a norm whose gradient takes both singular vectors for constants.
+    """
+    parametrization: Any = layer.parametrizations["weight"]  # type: ignore[index]
+    kernel, (state,) = parametrization.original, parametrization
+    with torch.no_grad():
+        matrix = kernel.flatten(1)
+        left = normalize(matrix @ state._v, dim=0, eps=state.eps) if state.training else state._u.clone()
+        image = matrix.t() @ left
+        right = normalize(image, dim=0, eps=state.eps) if state.training else state._v.clone()
+        if state.training:
+            state._u.copy_(left)
+            state._v.copy_(right)
+        norm = torch.dot(image, right)
+    found: tuple[Tensor, Tensor] = KernelAndNorm.apply(kernel, norm, left, right)
+    return found
 
 
 def normalisation(name: str, channels: int) -> list[nn.Module]:

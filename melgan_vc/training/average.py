@@ -22,13 +22,19 @@ class MovingAverage(nn.Module):
         super().__init__()
         self.decay = decay
         self.network = copy.deepcopy(network).requires_grad_(False)
+        # The network that is averaged, and parameters and buffers of both: to find them takes longer than to use them.
+        self.followed: tuple[nn.Module, list[list[Tensor]], list[list[Tensor]]] | None = None
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Move a step towards the network's parameters; its buffers, averages themselves, are copied."""
-        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - self.decay)
-        for mine, theirs in zip(self.network.buffers(), network.buffers(), strict=True):
-            mine.copy_(theirs)
+        if self.followed is None or self.followed[0] is not network:
+            both = (self.network, network)
+            self.followed = network, [[*one.parameters()] for one in both], [[*one.buffers()] for one in both]
+        _, parameters, buffers = self.followed
+        torch._foreach_lerp_(parameters[0], parameters[1], 1 - self.decay)
+        if buffers[0]:
+            torch._foreach_copy_(buffers[0], buffers[1])
 
 
 class RampedAverage(MovingAverage):

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 import lightning as L
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -48,4 +49,8 @@ def gradient_scale(trainer: L.Trainer, optimizer: Optimizer) -> float:
 
 def total_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
     """Norm of all gradients together, a scalar; 0 where there is none. NaN or infinite if any of them is."""
-    return whole_tensor(nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None], foreach=True))
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if not gradients:
+        return torch.zeros(())
+    # As torch's get_total_norm does it, without sorting them by device first: they are all on one.
+    return whole_tensor(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))))

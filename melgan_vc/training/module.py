@@ -104,6 +104,7 @@ class MelganVC(L.LightningModule):
         wants_identity = updates_generator and self.losses["generator"].needs_identity
         with torch.set_grad_enabled(updates_generator):
             translated, target_out = self.translate(source, target if wants_identity else None)
+            windows = join(translated)
 
         if updates_generator:
             # 2. The siamese network embeds chunks before and after: their differences must stay the same.
@@ -111,7 +112,7 @@ class MelganVC(L.LightningModule):
 
             # 3. Generator and siamese network learn to please the discriminator and to keep the content.
             with frozen(self.discriminator):
-                fake_logits = self.judge(join(translated))
+                fake_logits = self.judge(windows)
             outputs = GeneratorStep(
                 source, translated, target, target_out, source_vectors, translated_vectors, fake_logits
             )
@@ -121,7 +122,7 @@ class MelganVC(L.LightningModule):
 
         # 4. The discriminator learns to tell windows of the target domain from joined translated chunks.
         real = batch.target.detach().requires_grad_(self.losses["discriminator"].needs_real_gradient)
-        real_logits, fake_logits = self.judge(torch.cat([real, join(translated.detach())])).chunk(2)
+        real_logits, fake_logits = self.judge(torch.cat([real, windows.detach()])).chunk(2)
         self.update("discriminator", DiscriminatorStep(real_logits, fake_logits, real))
 
         ranks.average_(self.followers())
@@ -169,9 +170,10 @@ class MelganVC(L.LightningModule):
         self.latest[f"{group}/total"] = total.detach()
         optimizer = self.optimizers()[GROUPS.index(group)]  # type: ignore[index]
         optimizer.zero_grad()
-        self.manual_backward(total)
-        self.left_out = False
-        optimizer.step()
+        with torch.autocast(self.device.type, enabled=False):  # backward, each operation has the types it had before
+            self.manual_backward(total)
+            self.left_out = False
+            optimizer.step()
 
     def schedule_rates(self) -> None:
         """The learning rates of this batch: the config's, times the schedule, times ``rate_factor``."""

@@ -119,6 +119,7 @@ def rehearse(
         callbacks: after all others.
         profiler: Lightning's.
     """
+    run.quicken()
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     cfg = cfg.copy()
     cfg.resume = None
@@ -190,5 +191,9 @@ def peak_memory(device: torch.device) -> int:
     """The most bytes that were ever allocated on a GPU, or else resident."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+    status = Path("/proc/self/status")
+    if status.is_file():  # for Linux's other answer holds what the process was started by, too
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return 1024 * int(peak.split()[1])
+    peak_resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak_resident if sys.platform == "darwin" else 1024 * peak_resident

@@ -1,6 +1,7 @@
 """A training from its config to its bundle."""
 
 import logging
+import os
 import shlex
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
@@ -15,6 +17,7 @@ from torch import nn
 from melgan_vc.bundle import BEST_NAME, NAME, load
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.errors import UserError
+from melgan_vc.memory import keep_freed_memory
 from melgan_vc.training import ranks, record
 from melgan_vc.training.arithmetic import batch_flop
 from melgan_vc.training.build import build, build_trainer, check_devices, settings_of
@@ -70,6 +73,7 @@ def train_settled(cfg: DictConfig) -> Path:
 
 def train_here(cfg: DictConfig) -> Path:
     """Train a settled config in this process, one of several or alone; the first one alone writes files."""
+    quicken()
     run_dir = Path(cfg.run_dir)
     first = ranks.rank() == 0
     if not first:
@@ -116,6 +120,13 @@ def train_here(cfg: DictConfig) -> Path:
     if module.failure is not None:
         raise UserError(module.failure) if first else SystemExit(1)
     return run_dir
+
+
+def quicken() -> None:
+    """Settings of the process that cost nothing and save a few percent of every step."""
+    keep_freed_memory()  # of the gradients of each step
+    if not torch.cuda.is_available():  # else each step of an optimizer looks for a driver anew
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 
 def fit(

@@ -3,10 +3,19 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
+from melgan_vc.networks import layers
 from melgan_vc.networks.discriminator import Discriminator
 from melgan_vc.networks.generator import UNetGenerator
-from melgan_vc.networks.layers import encoded_frames, folded_state, same_padding, settle_spectral_norm
+from melgan_vc.networks.layers import (
+    Convolution,
+    encoded_frames,
+    folded_state,
+    kernel_and_norm,
+    same_padding,
+    settle_spectral_norm,
+)
 from melgan_vc.networks.siamese import Siamese
 
 
@@ -55,17 +64,50 @@ def test_folding_changes_no_output_and_leaves_copies_alone():
     assert twin.train()(chunk).requires_grad
 
 
-def test_spectral_norm_is_computed_in_float32_under_autocast():
+def test_spectral_norm_is_computed_in_float32_under_autocast(monkeypatch):
     torch.manual_seed(0)
     network = Discriminator(12, 24, channels=6).eval()
     window = torch.randn(2, 12, 24)
-    for layer in (network.trunk[0][0], network.head):
-        kernels = []
-        layer.parametrizations.weight[0].register_forward_hook(lambda *found, kernels=kernels: kernels.append(found[2]))
-        network(window)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            assert network(window).dtype == torch.float32
-        assert torch.equal(*kernels)
+    found = []
+    monkeypatch.setattr(layers, "kernel_and_norm", lambda layer: found.append(kernel_and_norm(layer)) or found[-1])
+    heads = []
+    network.head.parametrizations.weight[0].register_forward_hook(lambda *given: heads.append(given[2]))
+    network(window)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert network(window).dtype == torch.float32
+    (plain, reduced) = found[:3], found[3:]
+    assert len(plain) == len(reduced) == 3
+    assert all(torch.equal(*pair) for pairs in zip(plain, reduced, strict=True) for pair in zip(*pairs, strict=True))
+    assert torch.equal(*heads)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(("kernel", "stride", "frames"), [(3, 1, 12), (9, 2, 12), (7, 2, 11), (1, 1, 12)])
+def test_a_divided_output_is_that_of_a_divided_kernel(training, kernel, stride, frames):
+    torch.manual_seed(kernel)
+    layer = spectral_norm(Convolution(4, 6, kernel, stride)).double().train(training)
+    plain = copy.deepcopy(layer)
+    x = torch.randn(3, 4, frames, dtype=torch.float64, requires_grad=True)
+    results = []
+    for one, run in ((layer, layer), (plain, lambda x: divided(plain, x, kernel, stride))):
+        for _ in range(3):  # the second and third go on from the power iteration before
+            out = run(x)
+        (slope,) = torch.autograd.grad(out.square().sum(), x, create_graph=True)
+        (out.sin().sum() + slope.square().sum()).backward()  # with a gradient of a gradient, as R1 has it
+        state = one.parametrizations.weight[0]
+        results.append((out, slope, one.parametrizations.weight.original.grad, state._u, state._v))
+    assert all(torch.allclose(mine, theirs, atol=1e-10) for mine, theirs in zip(*results, strict=True))
+
+
+def divided(layer, x, kernel, stride):
+    """As PyTorch has it: the kernel is divided."""
+    padded = nn.functional.pad(x, layers.same_padding(x.shape[-1], kernel, stride))
+    return nn.functional.conv1d(padded, layer.weight, stride=stride)
+
+
+def test_frames_are_doubled():
+    x = torch.randn(2, 3, 5)
+    assert torch.equal(layers.doubled(x), x.repeat_interleave(2, dim=-1))
 
 
 def test_only_the_generators_output_and_the_heads_have_biases():

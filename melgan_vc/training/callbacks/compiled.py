@@ -55,7 +55,8 @@ class Compiled(L.Callback):
         try:
             tried(items).float().sum().backward()
         except (RuntimeError, OSError, ImportError) as error:
-            return str(error).strip().partition("\n")[0] or type(error).__name__
+            said = [line for line in str(error).splitlines() if line.strip() and not line.endswith("raised:")]
+            return said[0] if said else type(error).__name__
         return ""
 
     def on_train_batch_start(self, *_: Any) -> None:
