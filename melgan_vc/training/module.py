@@ -1,7 +1,7 @@
 """The training step: three networks, two optimizers."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,7 +33,8 @@ class MelganVC(L.LightningModule):
     Attributes:
         batch_count: training batches so far. Lightning's global_step counts the steps of both optimizers instead.
         bad_batches: updates in a row that were left out, for losses or gradients that were not finite.
-        left_out: whether the last update was.
+        left_out: whether the last update was, where that is known at once.
+        settle: waits until it is known of all updates so far.
         rate_factor: multiplies the learning rates of config and schedule from the next batch on.
         latest: the last value of everything that is logged, by "group/name".
         held_out: the measures of the last validation, and at which batch that was.
@@ -60,6 +61,7 @@ class MelganVC(L.LightningModule):
         self.batch_count = 0
         self.bad_batches = 0
         self.left_out = False
+        self.settle: Callable[[], None] = lambda: None
         self.rate_factor = 1.0
         self.generator_arguments = networks.generator_arguments
         self.held_out: dict[str, float] = {}

@@ -37,19 +37,24 @@ def assert_finite(folder):
     bundle.load(folder)
 
 
+LAGS = pytest.mark.parametrize("lag", [0, 1])  # without and with a GPU
+
+
+@LAGS
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_batch_that_is_not_finite_is_left_out(value, spoil, two_domains, tmp_path, caplog):
+def test_a_batch_that_is_not_finite_is_left_out(value, lag, spoil, two_domains, tmp_path, caplog):
     spoil({6, 7, 12}, value)  # 6 and 12 update the generator too
-    folder = train(two_domains, tmp_path)
+    folder = train(two_domains, tmp_path, f"callbacks.nonfinite.lag={lag}")
     assert caplog.text.count("is not finite; its update is left out") == 2  # once in a row
     assert "batch 7: the discriminator's loss is not finite" in caplog.text
     assert_finite(folder)
     assert read(folder / "checkpoints" / "last.ckpt")["batch_count"] == 40
 
 
-def test_a_left_out_batch_leaves_all_weights_and_batch_norms_alone(spoil, two_domains, tmp_path):
+@LAGS
+def test_a_left_out_batch_leaves_all_weights_and_batch_norms_alone(lag, spoil, two_domains, tmp_path):
     spoil({3})
-    more = ["optim.ema_decay=null", "callbacks.validation=null"]
+    more = ["optim.ema_decay=null", "callbacks.validation=null", f"callbacks.nonfinite.lag={lag}"]
     before, after = (
         read(train(two_domains, tmp_path / str(n), *more, f"trainer.max_batches={n}") / "checkpoints" / "last.ckpt")
         for n in (3, 4)
@@ -64,10 +69,11 @@ def test_a_left_out_batch_leaves_all_weights_and_batch_norms_alone(spoil, two_do
     assert after["optimizer_states"][1]["state"][0]["step"] == before["optimizer_states"][1]["state"][0]["step"]
 
 
-def test_many_in_a_row_go_back_to_the_last_checkpoint_with_lower_rates(spoil, two_domains, tmp_path, caplog):
+@LAGS
+def test_many_in_a_row_go_back_to_the_last_checkpoint_with_lower_rates(lag, spoil, two_domains, tmp_path, caplog):
     spoil(set(range(13, 18)))
-    folder = train(two_domains, tmp_path, "callbacks.nonfinite.patience=5")
-    assert "batch 18: not finite 5 times in a row; back to the networks of batch 10" in caplog.text
+    folder = train(two_domains, tmp_path, "callbacks.nonfinite.patience=5", f"callbacks.nonfinite.lag={lag}")
+    assert f"batch {18 + lag}: not finite 5 times in a row; back to the networks of batch 10" in caplog.text
     assert "rates now 0.5 of the config's" in caplog.text
     content = read(folder / "checkpoints" / "last.ckpt")
     assert content["rate_factor"] == 0.5
@@ -75,9 +81,11 @@ def test_many_in_a_row_go_back_to_the_last_checkpoint_with_lower_rates(spoil, tw
     assert_finite(folder)
 
 
-def test_no_checkpoint_is_written_while_updates_are_left_out(spoil, two_domains, tmp_path):
+@LAGS
+def test_no_checkpoint_is_written_while_updates_are_left_out(lag, spoil, two_domains, tmp_path):
     spoil({19})
-    folder = train(two_domains, tmp_path, "trainer.max_batches=30", "callbacks.validation=null")
+    more = ["callbacks.validation=null", f"callbacks.nonfinite.lag={lag}"]
+    folder = train(two_domains, tmp_path, "trainer.max_batches=30", *more)
     found = {name: read(folder / "checkpoints" / name)["batch_count"] for name in ("last.ckpt", "previous.ckpt")}
     assert found == {"last.ckpt": 30, "previous.ckpt": 10}
 
@@ -87,6 +95,8 @@ def test_data_that_stays_bad_ends_in_one_clear_error(spoil, two_domains, tmp_pat
     with pytest.raises(UserError, match=r"2 times in a row; lower .*\(3 times back to a checkpoint did not help\)"):
         train(two_domains, tmp_path, "callbacks.nonfinite.patience=2")
     assert_finite(tmp_path / "run")  # with a checkpoint and a bundle
+    with pytest.raises(UserError, match=r"2 times in a row; lower .*\(3 times back to a checkpoint did not help\)"):
+        train(two_domains, tmp_path / "late", "callbacks.nonfinite.patience=2", "callbacks.nonfinite.lag=1")
     spoil(range(99))
     with pytest.raises(UserError, match=r"\(no checkpoint to go back to\)"):
         train(two_domains, tmp_path / "b", "callbacks.nonfinite.patience=2")
@@ -241,3 +251,11 @@ def test_guards_go_on_where_they_were(two_domains, tmp_path):
     states = read(tmp_path / "run" / "checkpoints" / "last.ckpt")["callbacks"]
     assert states["Saturation"]["batches"] == 30
     assert {"NonFinite", "Collapse", "Identity", "Silence", "KeptCheckpoints"} <= states.keys()
+
+
+def test_updates_are_judged_late_only_where_optimizers_can_leave_them_out(two_domains, tmp_path, spoil):
+    spoil({3})
+    plain = ["optim=sgd", "callbacks.nonfinite.lag=1", "callbacks.validation=null"]
+    assert_finite(train(two_domains, tmp_path, *plain))
+    with pytest.raises(UserError, match=r"callbacks.nonfinite.lag is -1: give a whole number from 0"):
+        train(two_domains, tmp_path / "b", "callbacks.nonfinite.lag=-1")

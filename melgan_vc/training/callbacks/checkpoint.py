@@ -133,8 +133,11 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         due = module.batch_count % self.every_batches == 0
         if math.isfinite(self.every_seconds):
             due = bool(agreed(due or time.monotonic() - self.written >= self.every_seconds)[0])
+        if not (due or last or self.ranked):
+            return
+        module.settle()
         # Never while updates are being skipped for NaN: what is saved must be good to go back to.
-        if (due or last or self.ranked) and (module.bad_batches == 0 or last):
+        if module.bad_batches == 0 or last:
             self.save(trainer, module)
 
     def save(self, trainer: L.Trainer, module: MelganVC) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,34 @@ from melgan_vc.training.checkpoint_files import FOLDER, candidates, newest_reada
 from melgan_vc.training.gradients import total_norm
 from melgan_vc.training.module import GROUPS, MelganVC
 from melgan_vc.training.optimizers import restore_settings
-from melgan_vc.training.ranks import agreed
+from melgan_vc.training.ranks import agreed, world
 
 log = logging.getLogger(__name__)
 ACTIONS = ("roll_back", "skip", "stop")
 
 
+@dataclass
+class Verdict:
+    """On an update.
+
+    Attributes:
+        batch: that it belongs to.
+        group: of losses.
+        finite: (2,) whether the loss is, and whether the loss and all gradients are: on its way from a GPU, if any.
+        there: when it has arrived.
+    """
+
+    batch: int
+    group: str
+    finite: Tensor
+    there: torch.cuda.Event | None
+
+
 class NonFinite(L.Callback):
     """Leaves out the updates of a batch whose losses or gradients are not finite, and its share in the batch norms.
+
+    A GPU leaves them out by itself, and what it found is looked at a batch later, when it has long begun the next one:
+    else it would wait for Python at every update.
 
     Args:
         action: after ``patience`` such updates of one optimizer in a row: "roll_back" to the last good checkpoint with
@@ -31,39 +52,61 @@ class NonFinite(L.Callback):
         patience: updates in a row.
         lower: what the rates are multiplied by at each going back.
         most: times to go back before the training is ended.
+        lag: batches from an update to the look at it; None for 1 where a GPU can leave out updates, else 0.
     """
 
-    def __init__(self, action: str = "roll_back", patience: int = 10, lower: float = 0.5, most: int = 3) -> None:
+    def __init__(
+        self,
+        action: str = "roll_back",
+        patience: int = 10,
+        lower: float = 0.5,
+        most: int = 3,
+        lag: int | None = None,
+    ) -> None:
         if action not in ACTIONS:
             raise UserError(f"callbacks.nonfinite.action is {action!r}: give one of {', '.join(ACTIONS)}")
         check_whole("callbacks.nonfinite.patience", patience)
         check_whole("callbacks.nonfinite.most", most, lowest=0)
         check_number("callbacks.nonfinite.lower", lower, above=0, most=1)
-        self.action, self.patience, self.lower, self.most = action, patience, lower, most
+        if lag is not None:
+            check_whole("callbacks.nonfinite.lag", lag, lowest=0)
+        self.action, self.patience, self.lower, self.most, self.asked_lag = action, patience, lower, most, lag
+        self.lag = 0
         self.times = 0  # gone back
         self.in_a_row = dict.fromkeys(GROUPS, 0)  # updates left out
-        self.found: str | None = None  # what was not finite in this batch
+        self.found: str | None = None  # what was not finite in the batch that is looked at
+        self.verdicts: list[Verdict] = []  # that were not looked at yet
         self.buffers: list[Tensor] = []
-        self.kept: list[Tensor] = []
+        self.kept: dict[int, list[Tensor]] = {}  # the buffers before a batch
 
     def on_train_start(self, trainer: L.Trainer, module: MelganVC) -> None:  # type: ignore[override]
         # Batch norms, of networks and average, see the data; spectral norms see the weights alone.
         found = ((name, value) for name, value in module.named_buffers() if value.is_floating_point())
         self.buffers = [value for name, value in found if ".parametrizations." not in name]
-        self.kept = [buffer.clone() for buffer in self.buffers]
+        alone = world() == 1 and getattr(trainer.precision_plugin, "scaler", None) is None
+        able = alone and all(getattr(one, "_step_supports_amp_scaling", False) for one in trainer.optimizers)
+        wanted = (1 if module.device.type == "cuda" else 0) if self.asked_lag is None else self.asked_lag
+        self.lag = wanted if able else 0
+        module.settle = lambda: self.look(trainer, module, module.batch_count)
 
-    def on_train_batch_start(self, *_: Any) -> None:
-        self.found = None
-        if self.buffers:  # without a norm there are none
-            torch._foreach_copy_(self.kept, self.buffers)
+    def on_train_batch_start(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
+        if not self.buffers:  # without a norm there are none
+            return
+        spare = self.kept.pop(min(self.kept)) if len(self.kept) > self.lag else [one.clone() for one in self.buffers]
+        torch._foreach_copy_(spare, self.buffers)
+        self.kept[module.batch_count] = spare
 
     def on_before_optimizer_step(self, trainer: L.Trainer, module: MelganVC, optimizer: Optimizer) -> None:  # type: ignore[override]
         group = GROUPS[trainer.optimizers.index(optimizer)]
         loss = module.latest[f"{group}/total"]
+        assert isinstance(loss, Tensor)
         trained = (parameter for entry in optimizer.param_groups for parameter in entry["params"])
-        # One look at all that is there, and the same answer in all processes.
-        finite = math.isfinite(loss + total_norm(trained))
-        if not agreed(not finite)[0]:
+        whole = loss + total_norm(trained)  # one look at all that is there
+        if self.lag:
+            optimizer.found_inf = (~torch.isfinite(whole)).float()  # type: ignore[attr-defined]  # and so it does nothing
+            self.verdicts.append(verdict(module.batch_count, group, torch.isfinite(torch.stack([loss, whole]))))
+            return
+        if not agreed(not math.isfinite(whole))[0]:  # the same answer in all processes
             self.in_a_row[group] = 0
             return
         scaler = getattr(trainer.precision_plugin, "scaler", None)
@@ -74,17 +117,50 @@ class NonFinite(L.Callback):
         else:
             optimizer.zero_grad()  # and so the step does nothing
         module.left_out = True
+        self.left_out(group, math.isfinite(loss))
+
+    def left_out(self, group: str, loss_is_finite: bool) -> None:
         self.in_a_row[group] += 1
-        self.found = f"the {group}'s {'gradient' if math.isfinite(loss) else 'loss'}"
+        self.found = f"the {group}'s {'gradient' if loss_is_finite else 'loss'}"
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
+        if self.lag:
+            self.look(trainer, module, module.batch_count - self.lag)
+        else:
+            self.conclude(trainer, module, module.batch_count)
+
+    def look(self, trainer: L.Trainer, module: MelganVC, until: int) -> None:
+        """Take in what was found about the updates of so many batches, one batch after the other."""
+        while module.failure is None and self.verdicts and self.verdicts[0].batch < until:
+            batch = self.verdicts[0].batch
+            while self.verdicts and self.verdicts[0].batch == batch:
+                one = self.verdicts.pop(0)
+                if one.there is not None:
+                    one.there.synchronize()
+                loss, whole = one.finite.tolist()
+                if whole:
+                    self.in_a_row[one.group] = 0
+                else:
+                    self.left_out(one.group, loss)
+            self.conclude(trainer, module, batch + 1)
+
+    def on_train_end(self, trainer: L.Trainer, module: MelganVC) -> None:  # type: ignore[override]
+        module.settle()
+        for optimizer in trainer.optimizers if self.lag else ():
+            optimizer.found_inf = None  # type: ignore[attr-defined]
+
+    def conclude(self, trainer: L.Trainer, module: MelganVC, batch: int) -> None:
+        """What follows from the updates of a batch, counted from 1."""
         before, module.bad_batches = module.bad_batches, max(self.in_a_row.values())
-        if self.found is None:
+        found, self.found = self.found, None
+        if found is None:
             return
         if self.buffers:
-            torch._foreach_copy_(self.buffers, self.kept)
+            good = self.kept[batch - 1]
+            for later in (self.buffers, *(one for number, one in self.kept.items() if number >= batch)):
+                torch._foreach_copy_(later, good)
         if before == 0:
-            log.warning("warning: batch %d: %s is not finite; its update is left out", module.batch_count, self.found)
+            log.warning("warning: batch %d: %s is not finite; its update is left out", batch, found)
         if module.bad_batches < self.patience or self.action == "skip":
             return
         paths = list(candidates(Path(trainer.default_root_dir) / FOLDER))
@@ -93,7 +169,7 @@ class NonFinite(L.Callback):
             return
         tried = f"{self.times} times back to a checkpoint did not help" if paths else "no checkpoint to go back to"
         module.failure = (
-            f"stopped at batch {module.batch_count}: {self.found} was not finite {module.bad_batches} times in a row; "
+            f"stopped at batch {batch}: {found} was not finite {module.bad_batches} times in a row; "
             f"lower optim.generator.lr and optim.discriminator.lr, or say stability=[clip]"
             + (f" ({tried})" if self.action == "roll_back" else "")
         )
@@ -116,6 +192,7 @@ class NonFinite(L.Callback):
             module.rate_factor,
         )
         self.in_a_row = dict.fromkeys(GROUPS, 0)
+        self.verdicts.clear()  # on networks that are no more
         module.bad_batches = 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -123,6 +200,16 @@ class NonFinite(L.Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.times, self.in_a_row = state["times"], dict(state["in_a_row"])
+
+
+def verdict(batch: int, group: str, finite: Tensor) -> Verdict:
+    """On its way from a GPU without waiting for it, if it comes from one."""
+    if finite.device.type != "cuda":
+        return Verdict(batch, group, finite, None)
+    here = torch.empty(finite.shape, dtype=finite.dtype, pin_memory=True).copy_(finite, non_blocking=True)
+    there = torch.cuda.Event()
+    there.record()
+    return Verdict(batch, group, here, there)
 
 
 def spoil(optimizer: Optimizer) -> None:

@@ -61,6 +61,7 @@ class HeldOutValidation(L.Callback):
         data: ChunkDataModule = trainer.datamodule  # type: ignore[attr-defined]
         if not data.splits["source"].validation:
             return  # the data module has warned that nothing is held out
+        module.settle()
         generator, siamese = whole(module.best_generator), whole(module.siamese)
         if trainer.is_global_zero:
             if self.protocol is None:
