@@ -2,8 +2,9 @@
 
     python -m benchmarks [only=[NAME,...]] [output=benchmarks/results.md] [bundle=RUN]
 
-Each is a process of its own. Those that convert take a bundle; without one, a short training makes it. About half an
-hour on two cores; ``benchmarks/README.md`` says what each measures.
+Each is a process of its own; parts of the results that are not run again are kept. Those that convert take a bundle;
+without one, a short training makes it. About half an hour on two cores; ``benchmarks/README.md`` says what each
+measures.
 """
 
 import os
@@ -27,18 +28,21 @@ from melgan_vc.files import replacing
 ROOT = Path(__file__).resolve().parent.parent
 VOICES = "bundled:voices/heldout/source"
 BATCHES = 1000  # of the training that makes a bundle
+HEAD = "Written by `python -m benchmarks`; what each part measures: [README.md](README.md)."
 LIBRARIES = ("torch", "lightning", "torchaudio", "numpy", "librosa")
-BENCHMARKS: dict[str, list[str]] = {
-    "training_step": [],
-    "callbacks": ["3", "500"],
-    "equivalence": [],
-    "memory": [],
-    "scaling": [],
-    "windows": [],
-    "preparation": ["1"],
-    "inversion": [f"audio={VOICES}", "output={folder}/inversion.json"],
-    "conversion": ["bundle={bundle}", f"audio={VOICES}", "output={folder}/conversion.json"],
-    "streaming": ["bundle={bundle}", f"audio={VOICES}/01.ogg"],
+BENCHMARKS = {
+    "training_step": ["training_step"],
+    "compiled_step": ["training_step", "compile=default", "sizes=[paper]"],
+    "convolutions": ["convolutions"],
+    "callbacks": ["callbacks", "3", "500"],
+    "equivalence": ["equivalence"],
+    "memory": ["memory"],
+    "scaling": ["scaling"],
+    "windows": ["windows"],
+    "preparation": ["preparation", "1"],
+    "inversion": ["inversion", f"audio={VOICES}", "output={folder}/inversion.json"],
+    "conversion": ["conversion", "bundle={bundle}", f"audio={VOICES}", "output={folder}/conversion.json"],
+    "streaming": ["streaming", "bundle={bundle}", f"audio={VOICES}/01.ogg"],
 }
 
 
@@ -73,27 +77,38 @@ def trained(folder: Path) -> str:
     return str(run)
 
 
+def kept(path: Path) -> dict[str, str]:
+    """The parts of results that were written before, by their headings."""
+    if not path.is_file():
+        return {}
+    parts = path.read_text(encoding="utf-8").split("\n## ")[1:]
+    return {part.partition("\n")[0].strip(): part.partition("\n")[2].strip() for part in parts}
+
+
+def write(path: Path, parts: dict[str, str]) -> None:
+    known = [f"## {name}\n\n{parts[name]}" for name in BENCHMARKS if name in parts]
+    with replacing(path) as temporary:
+        temporary.write_text("\n\n".join(["# Results", HEAD, *known]) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     settings = {"only": list(BENCHMARKS), "output": str(ROOT / "benchmarks" / "results.md"), "bundle": None}
     given: Any = OmegaConf.merge(settings, OmegaConf.from_cli())
     unknown = sorted(set(given.only) - set(BENCHMARKS))
     if unknown:
         raise UserError(f"only is {unknown}: give some of {', '.join(BENCHMARKS)}")
-    parts = [f"# Results\n\nWritten by `python -m benchmarks`; what is what: README.md.\n\n{machine()}."]
+    output, bundle = Path(given.output).expanduser(), given.bundle
     with tempfile.TemporaryDirectory() as folder:
-        bundle = given.bundle
         for name in given.only:
-            words = BENCHMARKS[name]
-            if bundle is None and any("{bundle}" in word for word in words):
-                bundle = trained(Path(folder))
             print(f"{name} ...", end=" ", flush=True)
+            if bundle is None and any("{bundle}" in word for word in BENCHMARKS[name]):
+                bundle = trained(Path(folder))
             begun = time.perf_counter()
-            found = started([f"benchmarks.{name}", *(word.format(bundle=bundle, folder=folder) for word in words)])
+            module, *more = (word.format(bundle=bundle, folder=folder) for word in BENCHMARKS[name])
+            found = started([f"benchmarks.{module}", *more])
             print(f"{time.perf_counter() - begun:.0f} s\n\n{found}\n", flush=True)
-            parts.append(f"## {name}\n\n{found}")
-            with replacing(Path(given.output).expanduser()) as temporary:  # so that an interruption loses no figure
-                temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-    print(f"Kept: {given.output}")
+            write(output, kept(output) | {name: f"{found}\n\n*{machine()}*"})  # now: an interruption loses no figure
+    print(f"Kept: {output}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """What the framework costs beside a bare loop, and how near both come to the machine's matrix product.
 
-    python -m benchmarks.training_step [sizes=[paper,quickstart]] [precisions=[32-true,bf16-mixed]] [blocks=10]
+    python -m benchmarks.training_step [sizes=[paper,quickstart]] [precisions=[32-true,bf16-mixed]] [compile=default]
 
 A training by the framework, loggers and callbacks at their defaults, and a loop as short as it can be written
 (``benchmarks/bare.py``) take turns on the same batches, a few cycles each, in one process. A cycle is one update of the
 generator and three of the discriminator. The first cycle of a turn fills the caches and does not count. Medians of the
-times and of the ratio of neighbours; a product of square matrices is measured after each pair of turns.
+times and of the ratio of ``turns`` neighbours; a product of square matrices is measured after each pair of turns.
+``compile=default`` compiles the networks of both.
 """
 
 import statistics
@@ -34,8 +35,8 @@ WARM_UP = 1  # pairs of turns
 class Turns(L.Callback):
     """Lets the bare loop train on the framework's batches after each turn of it, and times both."""
 
-    def __init__(self, turns: int, reduced: bool) -> None:
-        self.turns, self.reduced = turns, reduced
+    def __init__(self, turns: int, reduced: bool, compiled: bool) -> None:
+        self.turns, self.reduced, self.compiled = turns, reduced, compiled
         self.batches: list[tuple[Tensor, Tensor]] = []
         self.framework: list[float] = []
         self.loop: list[float] = []
@@ -43,6 +44,8 @@ class Turns(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, module: Any) -> None:
         self.bare = Bare(module, self.reduced)
+        for network in (self.bare.generator, self.bare.siamese, self.bare.discriminator) if self.compiled else ():
+            network.compile(dynamic=False)
         self.every = self.bare.every
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, index: int) -> None:
@@ -68,12 +71,13 @@ def now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def case(sizes: str, precision: str, blocks: int, more: list[str]) -> tuple[list[str], str]:
+def case(sizes: str, precision: str, given: Any) -> tuple[list[str], str]:
     """A row of the table, and a line."""
-    turns = Turns(blocks, precision in COMPUTED_IN)
-    given = [f"networks={NETWORKS[sizes]}", f"trainer.precision={precision}", *more]
+    turns = Turns(given.turns, precision in COMPUTED_IN, given.compile is not None)
+    mode = "null" if given.compile is None else given.compile
+    words = [f"networks={NETWORKS[sizes]}", f"trainer.precision={precision}", f"trainer.compile={mode}", *given.more]
     with tempfile.TemporaryDirectory() as folder, initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", [*given, f"data.store={folder}/prepared"])
+        cfg = compose("train", [*words, f"data.store={folder}/prepared"])
         module, trainer = rehearse(cfg, Path(folder), [turns])
     data: Any = trainer.datamodule  # type: ignore[attr-defined]
     flop = arithmetic(module, data.batch_size, data.audio.n_mels).cycle
@@ -88,10 +92,11 @@ def case(sizes: str, precision: str, blocks: int, more: list[str]) -> tuple[list
 
 
 def main() -> None:
-    settings = {"sizes": [*NETWORKS], "precisions": ["32-true", "bf16-mixed"], "blocks": 10, "more": []}
+    settings = {"sizes": [*NETWORKS], "precisions": ["32-true", "bf16-mixed"], "compile": None, "turns": 10, "more": []}
     given: Any = OmegaConf.merge(settings, OmegaConf.from_cli())
-    found = [case(one, each, given.blocks, [*given.more]) for one in given.sizes for each in given.precisions]
-    print(f"Batch 16, {torch.get_num_threads()} threads, torch {torch.__version__}; seconds of a cycle of 3 batches\n")
+    found = [case(one, each, given) for one in given.sizes for each in given.precisions]
+    networks = "networks as they are" if given.compile is None else f"networks compiled ({given.compile})"
+    print(f"Batch 16, {torch.get_num_threads()} threads, {networks}; seconds of a cycle of 3 batches\n")
     headings = ("sizes", "precision", "GFLOP", "framework", "bare", "ratio")
     print(aligned((*headings, "product GFLOP/s", "framework of it", "bare of it"), [row for row, _ in found]))
     print("", *(line for _, line in found), sep="\n")
