@@ -98,6 +98,7 @@ def main() -> None:
     if unknown:
         raise UserError(f"only is {unknown}: give some of {', '.join(BENCHMARKS)}")
     output, bundle = Path(given.output).expanduser(), given.bundle
+    failed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         for name in given.only:
             print(f"{name} ...", end=" ", flush=True)
@@ -105,10 +106,17 @@ def main() -> None:
                 bundle = trained(Path(folder))
             begun = time.perf_counter()
             module, *more = (word.format(bundle=bundle, folder=folder) for word in BENCHMARKS[name])
-            found = started([f"benchmarks.{module}", *more])
+            try:
+                found = started([f"benchmarks.{module}", *more])
+            except UserError as error:
+                failed.append(str(error))
+                print(f"failed: {error}", flush=True)
+                continue
             print(f"{time.perf_counter() - begun:.0f} s\n\n{found}\n", flush=True)
             write(output, kept(output) | {name: f"{found}\n\n*{machine()}*"})  # now: an interruption loses no figure
     print(f"Kept: {output}")
+    if failed:
+        raise UserError(f"{len(failed)} of {len(given.only)} failed: {'; '.join(failed)}")
 
 
 if __name__ == "__main__":

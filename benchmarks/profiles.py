@@ -12,6 +12,7 @@ import soundfile
 
 from melgan_vc.audio.io import read_mono
 from melgan_vc.data import corpus
+from melgan_vc.errors import UserError
 from melgan_vc.profile import RECORD
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +24,9 @@ def profile(*overrides: str) -> dict[str, Any]:
     """What ``python -m melgan_vc.profile`` finds."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "melgan_vc.profile", f"output={folder}", *overrides]
-        subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            raise UserError(f"profile {' '.join(overrides)}: {done.stderr.strip().splitlines()[-1]}")
         found: dict[str, Any] = json.loads((Path(folder) / RECORD).read_text(encoding="utf-8"))
     return found
 

@@ -19,9 +19,9 @@ RECORD, TRACE = "profile.json", "trace.json"
 
 @command("profile")
 def main(cfg: DictConfig) -> None:
-    for name, lowest in (("cycles", 1), ("warm_up", 0)):
-        if isinstance(cfg[name], bool) or not isinstance(cfg[name], int) or cfg[name] < lowest:
-            raise UserError(f"{name} is {cfg[name]!r}: give a whole number from {lowest}")
+    for name in ("cycles", "warm_up"):
+        if isinstance(cfg[name], bool) or not isinstance(cfg[name], int) or cfg[name] < 1:
+            raise UserError(f"{name} is {cfg[name]!r}: give a whole number from 1")
     from melgan_vc.files import replacing
     from melgan_vc.training.rehearsal import measure
 
