@@ -15,7 +15,9 @@ import tempfile
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import torch
@@ -32,7 +34,7 @@ HEAD = "Written by `python -m benchmarks`; what each part measures: [README.md](
 LIBRARIES = ("torch", "lightning", "torchaudio", "numpy", "librosa")
 BENCHMARKS = {
     "training_step": ["training_step"],
-    "compiled_step": ["training_step", "compile=default", "sizes=[paper]"],
+    "compiled_step": ["training_step", "compile=default"],
     "convolutions": ["convolutions"],
     "callbacks": ["callbacks", "3", "500"],
     "equivalence": ["equivalence"],
@@ -77,6 +79,13 @@ def trained(folder: Path) -> str:
     return str(run)
 
 
+def markdown(text: str) -> str:
+    """What a benchmark printed, with lines that are no table as they stood."""
+    groups = groupby(text.splitlines(), key=lambda line: line.startswith("|"))
+    parts = ["\n".join(lines) if table else indent("\n".join(lines).strip("\n"), "    ") for table, lines in groups]
+    return "\n\n".join(part for part in parts if part.strip())
+
+
 def kept(path: Path) -> dict[str, str]:
     """The parts of results that were written before, by their headings."""
     if not path.is_file():
@@ -113,7 +122,9 @@ def main() -> None:
                 print(f"failed: {error}", flush=True)
                 continue
             print(f"{time.perf_counter() - begun:.0f} s\n\n{found}\n", flush=True)
-            write(output, kept(output) | {name: f"{found}\n\n*{machine()}*"})  # now: an interruption loses no figure
+            write(
+                output, kept(output) | {name: f"{markdown(found)}\n\n*{machine()}*"}
+            )  # now: an interruption loses no figure
     print(f"Kept: {output}")
     if failed:
         raise UserError(f"{len(failed)} of {len(given.only)} failed: {'; '.join(failed)}")

@@ -53,7 +53,9 @@ def command(source: Path, store: Path, workers: int) -> list[str]:
 
 def started(words: list[str]) -> "subprocess.Popen[str]":
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL, start_new_session=True, text=True)
+    return subprocess.Popen(
+        words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, text=True
+    )
 
 
 def memory(group: int) -> tuple[int, int]:

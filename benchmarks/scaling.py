@@ -65,10 +65,12 @@ def figure(found: dict[str, list[tuple[float, float, float]]]) -> Figure:
             places[:, column], (times, memories), ("ms a cycle", "GB above imports"), strict=True
         ):
             place.plot(values, heights, marker="o")
-            place.set(xscale="log", yscale="log", xlabel=axis, ylabel=unit if column == 0 else "")
+            place.set(xscale="log", xlabel=axis, ylabel=unit if column == 0 else "")
             place.set_xticks(values, [f"{value:g}" for value in values])
             place.minorticks_off()
             place.grid(alpha=0.3)
+    for row in (1, 2):
+        places[row - 1, 0].set_ylim(0, 1.05 * max(point[row] for rows in found.values() for point in rows))
     return drawn
 
 
@@ -89,7 +91,7 @@ def main() -> None:
             )
     save_figure(figure(found), Path(given.output).expanduser())
     print(aligned(("axis", "value", "GFLOP", "ms a cycle", "of a matrix product", "GB above imports"), table))
-    print(f"\nDrawn: {given.output}")
+    print(f"\nDrawn: {Path(given.output).name}")
 
 
 if __name__ == "__main__":

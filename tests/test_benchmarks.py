@@ -1,6 +1,6 @@
 """What holds the benchmarks together; they themselves are run by hand."""
 
-from benchmarks.__main__ import BENCHMARKS, ROOT, kept, write
+from benchmarks.__main__ import BENCHMARKS, ROOT, kept, markdown, write
 
 FOLDER = ROOT / "benchmarks"
 
@@ -19,3 +19,10 @@ def test_results_that_are_not_run_again_are_kept(tmp_path):
     write(path, kept(path) | {"memory": "new"})
     assert kept(path) == {"windows": "| a |\n| - |\n\nframework/bare 1.0", "memory": "new"}
     assert path.read_text().startswith("# Results\n\nWritten by")
+
+
+def test_lines_that_are_no_table_stay_lines():
+    assert (
+        markdown("1 of 2\n3 of 4\n\n| a |\n| - |\n\nratio 1.0")
+        == "    1 of 2\n    3 of 4\n\n| a |\n| - |\n\n    ratio 1.0"
+    )

@@ -241,7 +241,7 @@ class ChunkDataModule(L.LightningDataModule):
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """As Lightning does it, without looking through collections of any kind."""
-        return Batch(*(windows.to(device, non_blocking=True) for windows in batch))
+        return Batch(*(windows.to(device, non_blocking=device.type == "cuda") for windows in batch))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """On the training's device: half as much goes there, and there it is done faster."""

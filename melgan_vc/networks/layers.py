@@ -139,7 +139,7 @@ class Block(nn.Sequential):
     ) -> None:
         convolution: nn.Module = Convolution(channels, out, kernel, stride, same)
         layers: list[nn.Module] = [spectral_norm(convolution) if spectral else convolution]
-        super().__init__(*layers, *normalisation(norm, out), nn.LeakyReLU(SLOPE))
+        super().__init__(*layers, *normalisation(norm, out), nn.LeakyReLU(SLOPE, inplace=True))
 
 
 def encoder(bins: int, channels: int, spectral: bool, norm: str) -> nn.Sequential:

@@ -64,11 +64,11 @@ def arithmetic(module: MelganVC, batch_size: int, n_mels: int) -> Arithmetic:
     )
 
 
-def batch_flop(module: MelganVC, batch_size: int, n_mels: int) -> float | None:
-    """That of a batch; None for networks of one's own whose shapes cannot be followed."""
+def known_arithmetic(module: MelganVC, batch_size: int, n_mels: int) -> Arithmetic | None:
+    """The same; None for networks whose shapes alone cannot be followed, as those with batch norm over all GPUs."""
     try:
-        return arithmetic(module, batch_size, n_mels).batch
-    except (RuntimeError, NotImplementedError, TypeError):
+        return arithmetic(module, batch_size, n_mels)
+    except (RuntimeError, NotImplementedError, TypeError, ValueError):
         return None
 
 

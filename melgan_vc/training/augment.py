@@ -36,7 +36,7 @@ class Augment:
 
     def __call__(self, windows: Tensor) -> Tensor:
         """Windows (B, M, S·W) to others of the same shape; what leaves [-1, 1] is cut off."""
-        draws = torch.rand(6, len(windows)).to(windows.device)
+        draws = torch.rand(6, len(windows)).to(windows.device, non_blocking=windows.is_cuda)
         if self.gain:
             windows = (windows + self.gain * (2 * draws[0] - 1)[:, None, None]).clamp(-1, 1)
         if self.shift:

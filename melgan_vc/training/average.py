@@ -1,6 +1,7 @@
 """A moving average of the generator's weights: steadier than the generator of any one batch."""
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,10 @@ class MovingAverage(nn.Module):
         self.network = copy.deepcopy(network).requires_grad_(False)
         # The network that is averaged, and parameters and buffers of both: to find them takes longer than to use them.
         self.followed: tuple[nn.Module, list[list[Tensor]], list[list[Tensor]]] | None = None
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "MovingAverage":
+        self.followed = None  # for this puts other tensors into the network
+        return super()._apply(fn, recurse)
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:

@@ -160,12 +160,14 @@ class HeldOutProtocol:
 
 @contextmanager
 def inference(*networks: nn.Module) -> Iterator[None]:
-    """Networks in inference mode, and back."""
-    before = [network.training for network in networks]
+    """Networks in inference mode, and back; not compiled, for each length of a recording would be compiled anew."""
+    before = [(network.training, network._compiled_call_impl) for network in networks]
     for network in networks:
         network.eval()
+        network._compiled_call_impl = None
     try:
         yield
     finally:
-        for network, training in zip(networks, before, strict=True):
+        for network, (training, compiled) in zip(networks, before, strict=True):
             network.train(training)
+            network._compiled_call_impl = compiled

@@ -33,7 +33,7 @@ class MelganVC(L.LightningModule):
     Attributes:
         batch_count: training batches so far. Lightning's global_step counts the steps of both optimizers instead.
         bad_batches: updates in a row that were left out, for losses or gradients that were not finite.
-        left_out: whether the last update was, where that is known at once.
+        left_out: whether the last update was; where a GPU leaves them out by itself, always False.
         settle: waits until it is known of all updates so far.
         rate_factor: multiplies the learning rates of config and schedule from the next batch on.
         latest: the last value of everything that is logged, by "group/name".

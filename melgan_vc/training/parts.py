@@ -28,7 +28,7 @@ def part_of(action: str) -> str | None:
     callback = re.match(r"\[Callback\](\w+)", action)
     if callback:
         return f"callback {callback[1]}"
-    if name in ("training_step", "backward"):
+    if name == "training_step":
         return LOSSES  # and what else is in a step beside the networks
     return None
 
@@ -36,9 +36,9 @@ def part_of(action: str) -> str | None:
 class Parts(Profiler):
     """The time between any two marks, given to the part that was at work.
 
-    Lightning tells when its parts begin and end; calls of networks and optimizers are watched here, and a network's
-    backward pass begins when the gradient of its output is there. On a GPU the marks are events in its queue, so that
-    nothing waits: then times hold what the queue waited for its next kernel.
+    Lightning tells when its parts begin and end; calls of networks and optimizers and backward passes are watched here,
+    and in one of those the next network is at work when the gradient of its output is there. On a GPU the marks are
+    events in its queue, so that nothing waits: then times hold what the queue waited for its next kernel.
 
     Attributes:
         traced: parts are marked for torch's profiler, too.
@@ -48,6 +48,7 @@ class Parts(Profiler):
         super().__init__()
         self.cuda = False
         self.working = [FRAMEWORK]
+        self.going_back = False
         self.marks: list[tuple[str, Any]] | None = None  # what was at work until then
         self.traced = False
         self.records: list[record_function | None] = []
@@ -100,9 +101,10 @@ class Parts(Profiler):
             record.__exit__(None, None, None)
 
     def turn(self, part: str) -> None:
-        """Another part goes on in place of the present one."""
-        self.mark()
-        self.working[-1] = part
+        """In a backward pass another part goes on in place of the present one."""
+        if self.going_back:  # else a loss asks for gradients of its own
+            self.leave()
+            self.enter(part)
 
     def summary(self) -> str:
         return ""
@@ -115,6 +117,7 @@ class Parts(Profiler):
         for optimizer in optimizers:
             optimizer.register_step_pre_hook(lambda *_: self.enter(OPTIMIZERS))
             optimizer.register_step_post_hook(lambda *_: self.leave())
+        module.manual_backward = self.backward(module.manual_backward)  # type: ignore[method-assign]
         if module.average is not None:
             module.average.update = self.inside(AVERAGE, module.average.update)  # type: ignore[method-assign]
         module.log_latest = self.inside("loggers", module.log_latest)  # type: ignore[method-assign]
@@ -130,6 +133,19 @@ class Parts(Profiler):
             return out
 
         network._compiled_call_impl = watched
+
+    def backward(self, call: Callable[..., None]) -> Callable[..., None]:
+        """A backward pass, whose beginning counts for the losses."""
+        inside = self.inside(LOSSES, call)
+
+        def counted(*items: Any, **more: Any) -> None:
+            self.going_back = True
+            try:
+                inside(*items, **more)
+            finally:
+                self.going_back = False
+
+        return counted
 
     def inside(self, part: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """A call that counts for a part."""

@@ -18,7 +18,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.training import run
-from melgan_vc.training.arithmetic import Arithmetic, arithmetic
+from melgan_vc.training.arithmetic import Arithmetic, known_arithmetic
 from melgan_vc.training.build import build, build_trainer, settings_of
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.parts import Parts
@@ -27,7 +27,13 @@ from melgan_vc.training.stop import Stop
 
 SIDES = {"cpu": 2048, "cuda": 8192}  # of the matrices whose product is the yardstick
 PRODUCTS = 5
-COMPUTED_IN = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}  # by precision
+LONG = 10**9  # batches
+COMPUTED_IN = {  # by precision
+    "bf16-mixed": torch.bfloat16,
+    "16-mixed": torch.float16,
+    "bf16-true": torch.bfloat16,
+    "16-true": torch.float16,
+}
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,7 @@ class Cycles(L.Callback):
         self.tracer: profile | None = None
 
     def on_train_start(self, trainer: L.Trainer, module: MelganVC) -> None:  # type: ignore[override]
+        self.device = module.device  # afterwards the module is on the CPU
         self.parts.watch(module, trainer.optimizers)
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: object) -> None:  # type: ignore[override]
@@ -116,13 +123,16 @@ def rehearse(
     Args:
         cfg: of a training.
         folder: to throw away afterwards.
-        callbacks: after all others.
+        callbacks: after all others; one of them ends the training, whatever the config says of its length.
         profiler: Lightning's.
     """
     run.quicken()
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     cfg = cfg.copy()
     cfg.resume = None
+    cfg.trainer.update(max_batches=LONG, max_minutes=None, devices=1)
+    if "wandb" in cfg.logger:
+        cfg.logger.wandb = None  # nobody wants to see this there
     cfg.run_dir = literal(folder / "run")
     cfg = settle(cfg)
     module, data = build(cfg)
@@ -152,13 +162,13 @@ def measure(cfg: DictConfig, folder: Path, cycles: int, warm_up: int, trace: Pat
     before = peak_memory(torch.device("cpu"))
     watch = Cycles(cfg.optim.generator_every, warm_up, cycles, trace)
     module, trainer = rehearse(cfg, folder, [watch], watch.parts)
-    device = module.device
+    device = watch.device
     data: ChunkDataModule = trainer.datamodule  # type: ignore[attr-defined]
     kind = COMPUTED_IN.get(str(trainer.precision), torch.float32)
     return Costs(
         [later - earlier for earlier, later in pairwise(watch.times)],
         {part: spent / cycles for part, spent in watch.spent.items()},
-        arithmetic(module, data.batch_size // data.parts, data.audio.n_mels),
+        known_arithmetic(module, data.batch_size, data.audio.n_mels) or Arithmetic({}, cfg.optim.generator_every),
         matrix_product(kind, device),
         kind,
         device,

@@ -19,7 +19,7 @@ from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.errors import UserError
 from melgan_vc.memory import keep_freed_memory
 from melgan_vc.training import ranks, record
-from melgan_vc.training.arithmetic import batch_flop
+from melgan_vc.training.arithmetic import known_arithmetic
 from melgan_vc.training.build import build, build_trainer, check_devices, settings_of
 from melgan_vc.training.card import card_of
 from melgan_vc.training.checkpoint_files import FOLDER, LAST, adopt, candidates
@@ -98,7 +98,8 @@ def train_here(cfg: DictConfig) -> Path:
         ranks.barrier()  # the others find what it made
         data.setup()
         module.about |= {"data": data.content, **card_of(cfg, data)}
-        module.batch_flop = batch_flop(module, data.batch_size, data.audio.n_mels)
+        work = known_arithmetic(module, data.batch_size, data.audio.n_mels)
+        module.batch_flop = work.batch if work is not None else None
         if point is not None:
             check_meaning(point, {"data": data.content}, cfg.allow_changes)
         if point is not None and point.batch_count >= cfg.trainer.max_batches:

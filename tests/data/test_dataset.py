@@ -1,13 +1,17 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.data.dataset import EndlessBatches, RandomWindows
 from melgan_vc.data.loud import loud_stretches
 from melgan_vc.data.manifest import Item
 from melgan_vc.data.splits import Segment, split_items
+from melgan_vc.errors import UserError
+from melgan_vc.spec import ChunkSpec
 from tests.conftest import TINY_AUDIO
 
 
@@ -154,3 +158,23 @@ def test_a_device_that_holds_all_mels_cuts_the_same_windows() -> None:
     assert there.frames.shape == (70, 3)  # no window is cut out of the second array
     for numbers in ([0, 1, 2], [4094, 4095, 4096, 4097], [7]):
         assert torch.equal(there.take(numbers), windows.take(numbers))
+
+
+def test_mels_lie_on_a_gpu_where_they_fit(two_domains, tmp_path, monkeypatch) -> None:
+    def home(**settings):
+        data = ChunkDataModule(*map(str, two_domains), TINY_AUDIO, ChunkSpec(8), store=str(tmp_path), **settings)
+        data.setup()
+        data.trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cuda", 0)))
+        return data.home()
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**9, 10**9))
+    assert home() == home(on_device=True) == torch.device("cuda", 0)
+    assert home(on_device=False) is home(workers=1) is None
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**4, 10**9))
+    assert home() is None
+    with pytest.raises(UserError, match=r"data.on_device is true: the mels take 0.0 GB, and cuda:0 has 0.0 GB free"):
+        home(on_device=True)
+    with pytest.raises(UserError, match=r"data.on_device is true: that takes a GPU, data.workers=0"):
+        home(on_device=True, workers=1)
+    with pytest.raises(UserError, match=r"data.on_device is 'yes': give auto, true or false"):
+        home(on_device="yes")

@@ -60,3 +60,14 @@ def test_without_rampup_the_keys_are_the_networks_alone():
 def test_impossible_shares_are_refused(rampup):
     with pytest.raises(UserError, match=r"optim\.ema_rampup"):
         moving_average(nn.Linear(1, 1), 0.9, rampup)
+
+
+def test_an_average_follows_a_network_that_was_moved():
+    network = nn.BatchNorm1d(2)
+    average = MovingAverage(network, 0.0)
+    both = nn.ModuleList([network, average])
+    average.update(network)
+    both.double().float()  # puts new buffers in the place of the old ones, as a move to a GPU does
+    network(torch.rand(4, 2) + 5)
+    average.update(network)
+    assert torch.equal(average.network.running_mean, network.running_mean)

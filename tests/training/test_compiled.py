@@ -10,6 +10,7 @@ from melgan_vc.bundle import load
 from melgan_vc.errors import UserError
 from melgan_vc.training import run
 from melgan_vc.training.callbacks import compiled
+from melgan_vc.training.held_out_protocol import inference
 from tests.conftest import tiny_training
 from tests.test_configs import composed
 
@@ -56,6 +57,24 @@ def test_a_machine_without_a_compiler_trains_without(
     assert "trainer.compile=default: the networks stay as they are" in caplog.text
     assert "C++ compiler" in caplog.text and "More words" not in caplog.text
     assert all(torch.equal(one, weights(plain)[name]) for name, one in weights(found).items())
+
+
+def test_a_loss_that_wants_a_gradient_of_a_gradient_leaves_the_discriminator_as_it_is(
+    two_domains: Domains, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled_networks = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **_: compiled_networks.append(type(self).__name__))
+    train(two_domains, tmp_path, "trainer.compile=default", "stability=[r1]", "trainer.max_batches=2")
+    assert "the discriminator stays as it is" in caplog.text
+    assert set(compiled_networks) == {"UNetGenerator", "Siamese"}
+
+
+def test_validation_runs_networks_as_they_are() -> None:
+    network = torch.nn.Linear(1, 1)
+    network._compiled_call_impl = lambda items: items + 7
+    with inference(network):
+        assert not network.training and network(torch.zeros(1)).item() != 7
+    assert network.training and network(torch.zeros(1)).item() == 7
 
 
 def test_cuda_graphs_need_a_gpu(two_domains: Domains, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

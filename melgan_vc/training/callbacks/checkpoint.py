@@ -129,13 +129,13 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
                 duplicate(bundle, run_dir / BEST_NAME)
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
-        last = trainer.should_stop or trainer.is_last_batch
         due = module.batch_count % self.every_batches == 0
         if math.isfinite(self.every_seconds):
             due = bool(agreed(due or time.monotonic() - self.written >= self.every_seconds)[0])
-        if not (due or last or self.ranked):
+        if not (due or trainer.should_stop or trainer.is_last_batch or self.ranked):
             return
-        module.settle()
+        module.settle()  # which may find that this is the last one
+        last = trainer.should_stop or trainer.is_last_batch
         # Never while updates are being skipped for NaN: what is saved must be good to go back to.
         if module.bad_batches == 0 or last:
             self.save(trainer, module)

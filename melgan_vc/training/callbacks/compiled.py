@@ -30,23 +30,41 @@ class Compiled(L.Callback):
         self.mode = mode
 
     def on_train_start(self, trainer: L.Trainer, module: MelganVC) -> None:  # type: ignore[override]
-        data: ChunkDataModule = trainer.datamodule  # type: ignore[attr-defined]
-        chunk, window = ((data.audio.n_mels, frames) for frames in (module.chunk.width, module.chunk.window))
-        shapes = {module.generator: chunk, module.siamese: chunk, module.discriminator: window}
-        reason = ""
-        if type(trainer.strategy).__name__ not in WHOLE:
-            reason = f"{type(trainer.strategy).__name__} parts them"
+        strategy = type(trainer.strategy).__name__
+        if strategy not in WHOLE:
+            reason = f"{strategy} parts them"
         elif self.mode == "cuda_graphs" and module.device.type != "cuda":
             reason = "there is no GPU"
         else:
-            for network, shape in shapes.items():
-                with trainer.precision_plugin.forward_context():
-                    reason = reason or self.failure(network, torch.zeros(2, *shape, device=module.device))
+            reason = self.compile(trainer, module)
         if reason:
             log.warning("warning: trainer.compile=%s: the networks stay as they are, for %s", self.mode, reason)
-            return
-        for network in shapes:
+
+    def compile(self, trainer: L.Trainer, module: MelganVC) -> str:
+        """Compile the networks; returns why they cannot be, nothing where they can."""
+        data: ChunkDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        each, splits, bins = data.batch_size // data.parts, module.chunk.splits, data.audio.n_mels
+        generated = splits * each * (2 if module.losses["generator"].needs_identity else 1)
+        tries = {
+            module.generator: (generated, bins, module.chunk.width),
+            module.siamese: (4 * each, bins, module.chunk.width),
+            module.discriminator: (2 * each, bins, module.chunk.window),
+        }
+        if module.losses["discriminator"].needs_real_gradient:
+            log.warning(
+                "warning: trainer.compile=%s: the discriminator stays as it is, for what is compiled has no gradient "
+                "of a gradient, which a loss of it asks for",
+                self.mode,
+            )
+            del tries[module.discriminator]
+        with trainer.precision_plugin.forward_context():
+            for network, shape in tries.items():
+                reason = self.failure(network, torch.zeros(shape, device=module.device))
+                if reason:
+                    return reason
+        for network in tries:
             network.compile(mode=MODES[self.mode], dynamic=False)
+        return ""
 
     def failure(self, network: nn.Module, items: torch.Tensor) -> str:
         """Why a network cannot be compiled; nothing where it can. A copy is tried."""

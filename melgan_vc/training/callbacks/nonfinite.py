@@ -44,7 +44,7 @@ class NonFinite(L.Callback):
     """Leaves out the updates of a batch whose losses or gradients are not finite, and its share in the batch norms.
 
     A GPU leaves them out by itself, and what it found is looked at a batch later, when it has long begun the next one:
-    else it would wait for Python at every update.
+    else it would wait for Python at every update. The moving average then goes a step on towards weights that stayed.
 
     Args:
         action: after ``patience`` such updates of one optimizer in a row: "roll_back" to the last good checkpoint with
@@ -73,6 +73,7 @@ class NonFinite(L.Callback):
         self.action, self.patience, self.lower, self.most, self.asked_lag = action, patience, lower, most, lag
         self.lag = 0
         self.times = 0  # gone back
+        self.ended = False  # the training, by this
         self.in_a_row = dict.fromkeys(GROUPS, 0)  # updates left out
         self.found: str | None = None  # what was not finite in the batch that is looked at
         self.verdicts: list[Verdict] = []  # that were not looked at yet
@@ -131,7 +132,7 @@ class NonFinite(L.Callback):
 
     def look(self, trainer: L.Trainer, module: MelganVC, until: int) -> None:
         """Take in what was found about the updates of so many batches, one batch after the other."""
-        while module.failure is None and self.verdicts and self.verdicts[0].batch < until:
+        while not self.ended and self.verdicts and self.verdicts[0].batch < until:
             batch = self.verdicts[0].batch
             while self.verdicts and self.verdicts[0].batch == batch:
                 one = self.verdicts.pop(0)
@@ -173,7 +174,7 @@ class NonFinite(L.Callback):
             f"lower optim.generator.lr and optim.discriminator.lr, or say stability=[clip]"
             + (f" ({tried})" if self.action == "roll_back" else "")
         )
-        trainer.should_stop = True
+        self.ended = trainer.should_stop = True
 
     def roll_back(self, trainer: L.Trainer, module: MelganVC, paths: list[Path]) -> None:
         """The weights and the optimizers of the last good checkpoint, lower rates, and on with the batches to come."""
