@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from torch.profiler import ProfilerActivity, profile
 
 from melgan_vc.data.datamodule import ChunkDataModule
+from melgan_vc.errors import UserError
 from melgan_vc.training import run
 from melgan_vc.training.arithmetic import Arithmetic, known_arithmetic
 from melgan_vc.training.build import build, build_trainer, settings_of
@@ -158,10 +159,15 @@ def measure(cfg: DictConfig, folder: Path, cycles: int, warm_up: int, trace: Pat
         cycles: that count.
         warm_up: cycles before.
         trace: see :class:`Cycles`.
+
+    Raises:
+        UserError: the training ended before all was measured.
     """
     before = peak_memory(torch.device("cpu"))
     watch = Cycles(cfg.optim.generator_every, warm_up, cycles, trace)
     module, trainer = rehearse(cfg, folder, [watch], watch.parts)
+    if not trace.is_file():
+        raise UserError(module.failure or "the training ended before its cycles were measured")
     device = watch.device
     data: ChunkDataModule = trainer.datamodule  # type: ignore[attr-defined]
     kind = COMPUTED_IN.get(str(trainer.precision), torch.float32)
