@@ -21,6 +21,7 @@ from melgan_vc.data.loud import loud_stretches
 from melgan_vc.data.pool import PooledWindows, StreamedPairs
 from melgan_vc.data.preparation import Preparation
 from melgan_vc.data.prepare import prepare
+from melgan_vc.data.resident import ResidentWindows, home
 from melgan_vc.data.splits import Split
 from melgan_vc.data.store import MelStore
 from melgan_vc.data.streamed import StreamedStore, Streaming, Written, domain_of
@@ -29,7 +30,6 @@ from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec, ChunkSpec
 
 log = logging.getLogger(__name__)
-DEVICE_SHARE = 0.5  # of a GPU's free memory that mels may take
 
 
 class ChunkDataModule(L.LightningDataModule):
@@ -180,7 +180,7 @@ class ChunkDataModule(L.LightningDataModule):
         source, target = (self.windows(domain, stream) for stream, domain in enumerate(("source", "target")))
         device = self.home()
         if device is not None:
-            source, target = source.on(device), target.on(device)
+            source, target = (ResidentWindows(one, device) for one in (source, target))
         batches: dict[str, Any]
         if self.streamed:
             each = self.batch_size // self.parts
@@ -203,28 +203,10 @@ class ChunkDataModule(L.LightningDataModule):
         )
 
     def home(self) -> torch.device | None:
-        """The GPU whose memory holds all mels while training; None where they are mapped from the store.
-
-        Raises:
-            UserError: it is to hold them, and they do not fit.
-        """
+        """The GPU whose memory holds all mels while training; None where they are mapped from the store."""
         device: torch.device = self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
-        if not self.on_device or device.type != "cuda" or self.streamed or self.workers:
-            if self.on_device is True:
-                raise UserError(
-                    "data.on_device is true: that takes a GPU, data.workers=0 and no shards; say auto or false"
-                )
-            return None
-        needed = sum(2 * self.audio.n_mels * sum(item.frames for item in one.items) for one in self.stores.values())
-        free, _ = torch.cuda.mem_get_info(device)
-        if needed <= DEVICE_SHARE * free:
-            return device
-        if self.on_device is True:
-            raise UserError(
-                f"data.on_device is true: the mels take {needed / 1e9:.1f} GB, and {device} has {free / 1e9:.1f} GB "
-                "free, half of them for mels; say auto"
-            )
-        return None
+        frames = sum(item.frames for one in self.stores.values() for item in one.items)
+        return home(self.on_device, device, frames * self.audio.n_mels, self.streamed or self.workers > 0)
 
     def windows(self, domain: str, stream: int) -> Any:
         """Random windows of a domain."""

@@ -1,7 +1,7 @@
 """Random windows of two domains, each a pure function of a seed and a sample number."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -92,40 +92,17 @@ class RandomWindows:
             window[:] = self.arrays[shard][start : start + self.window]
         return torch.from_numpy(found)
 
-    def on(self, device: torch.device) -> "ResidentWindows":
-        """The same windows, cut on a device that holds all arrays."""
-        return ResidentWindows(self, device)
 
+class Windows(Protocol):
+    """Of one domain, by their sample numbers."""
 
-class ResidentWindows:
-    """Windows of arrays that all lie in a GPU's memory: none is sent there any more.
-
-    Args:
-        windows: that are drawn.
-        device: that holds the arrays.
-    """
-
-    def __init__(self, windows: RandomWindows, device: torch.device) -> None:
-        self.windows = windows
-        shards = np.unique(windows.shards).tolist()
-        lengths = [len(windows.arrays[shard]) for shard in shards]
-        self.firsts = dict(zip(shards, np.cumsum([0, *lengths[:-1]]).tolist(), strict=True))
-        self.frames = torch.empty(sum(lengths), windows.arrays[shards[0]].shape[1], dtype=torch.float16, device=device)
-        for shard, length in zip(shards, lengths, strict=True):
-            first = self.firsts[shard]
-            self.frames[first : first + length] = torch.from_numpy(np.array(windows.arrays[shard]))
-        self.steps = torch.arange(windows.window, device=device)
-
-    def take(self, numbers: Sequence[int]) -> Tensor:
-        """See :meth:`RandomWindows.take`."""
-        starts = torch.tensor([self.firsts[shard] + start for shard, start in self.windows.drawn_places(numbers)])
-        return self.frames[starts.to(self.frames.device, non_blocking=True)[:, None] + self.steps]
+    def take(self, numbers: Sequence[int]) -> Tensor: ...
 
 
 class WindowPairs(Dataset[Batch]):
     """Unpaired windows of source and target; loads a batch of sample numbers at a time."""
 
-    def __init__(self, source: RandomWindows | ResidentWindows, target: RandomWindows | ResidentWindows) -> None:
+    def __init__(self, source: Windows, target: Windows) -> None:
         self.source = source
         self.target = target
 

@@ -9,6 +9,7 @@ from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.data.dataset import EndlessBatches, RandomWindows
 from melgan_vc.data.loud import loud_stretches
 from melgan_vc.data.manifest import Item
+from melgan_vc.data.resident import ResidentWindows
 from melgan_vc.data.splits import Segment, split_items
 from melgan_vc.errors import UserError
 from melgan_vc.spec import ChunkSpec
@@ -154,7 +155,7 @@ def test_a_device_that_holds_all_mels_cuts_the_same_windows() -> None:
     arrays = [random.standard_normal((length, 3)).astype(np.float16) for length in (30, 5, 40)]
     segments = [Segment("a", 0, 3, 20), Segment("c", 2, 0, 40), Segment("d", 0, 25, 5)]
     windows = RandomWindows(arrays, segments, 5, seed=1, stream=0)
-    there = windows.on(torch.device("cpu"))
+    there = ResidentWindows(windows, torch.device("cpu"))
     assert there.frames.shape == (70, 3)  # no window is cut out of the second array
     for numbers in ([0, 1, 2], [4094, 4095, 4096, 4097], [7]):
         assert torch.equal(there.take(numbers), windows.take(numbers))
