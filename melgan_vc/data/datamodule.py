@@ -181,16 +181,12 @@ class ChunkDataModule(L.LightningDataModule):
         device = self.home()
         if device is not None:
             source, target = (ResidentWindows(one, device) for one in (source, target))
-        batches: dict[str, Any]
+        share = (self.part, self.parts)
         if self.streamed:
-            each = self.batch_size // self.parts
-            batches = {
-                "dataset": StreamedPairs(source, target, self.first_batch, each, self.part, self.parts),
-                "batch_size": None,
-            }
+            pieces = StreamedPairs(source, target, self.first_batch, self.batch_size // self.parts, *share)
+            batches: dict[str, Any] = {"dataset": pieces, "batch_size": None}
         else:
-            pairs = WindowPairs(source, target)
-            numbers = EndlessBatches(self.batch_size, self.first_batch, self.part, self.parts)
+            pairs, numbers = WindowPairs(source, target), EndlessBatches(self.batch_size, self.first_batch, *share)
             if not self.workers:
                 return HereAndNow(pairs, numbers)
             batches = {"dataset": pairs, "batch_sampler": numbers}
