@@ -2,14 +2,22 @@
 
 import csv
 import errno
+import io
 import json
 import time
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
+import numpy as np
 import pytest
+import soundfile
 import torch
+from matplotlib.image import imread
 from omegaconf import OmegaConf
+from tensorboard import program
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from melgan_vc.cli import CONF
@@ -60,14 +68,52 @@ def batches(rows, key):
     return [int(row["step"]) for row in rows if row.get(key)]
 
 
-def test_tensorboard_holds_losses_audio_and_pictures(two_domains, tmp_path):
-    events = EventAccumulator(str(train("tensorboard", two_domains, tmp_path) / "tensorboard")).Reload()
+def test_tensorboard_shows_losses_and_pictures_and_plays_sounds(two_domains, tmp_path):
+    folder = train("tensorboard", two_domains, tmp_path, "trainer.max_batches=8")
+    next_second()
+    train("tensorboard", two_domains, tmp_path, "trainer.max_batches=12", "resume=auto")
+    events = EventAccumulator(str(folder / "tensorboard")).Reload()
     assert set(events.Tags()["scalars"]) >= LOSSES | {"held_out/mel_distance", "gradient_norm/siamese"}
     assert [point.step for point in events.Scalars("generator/travel")] == LOGGED
-    media = {f"held_out/01/{kind}" for kind in ("source", "converted", "target")}
-    assert set(events.Tags()["audio"]) >= media
-    assert set(events.Tags()["images"]) >= media
     assert "config/text_summary" in events.Tags()["tensors"]
+    kinds = ("source", "converted", "target")
+    with tensorboard_page(folder) as ask:
+        for plugin, group, get in (("images", "held_out_mel", "Image"), ("audio", "held_out_audio", "Audio")):
+            tags = json.loads(ask(f"{plugin}/tags"))
+            assert list(tags) == ["tensorboard"]
+            assert {f"{group}/01/{kind}" for kind in kinds} == set(tags["tensorboard"])
+            for kind in kinds:
+                query = urlencode({"run": "tensorboard", "tag": f"{group}/01/{kind}", "sample": 0})
+                shown = json.loads(ask(f"{plugin}/{plugin}?{query}"))
+                assert [entry["step"] for entry in shown] == [4, 8, 12]
+                for entry in shown:
+                    content = io.BytesIO(ask(f"{plugin}/individual{get}?{entry['query']}"))
+                    sample = folder / "samples" / f"batch_{entry['step']:07d}" / f"01_{kind}"
+                    if plugin == "images":
+                        assert content.getvalue().startswith(b"\x89PNG")
+                        assert imread(content).shape[:2] == imread(sample.with_suffix(".png")).shape[:2]
+                    else:
+                        waveform, rate = soundfile.read(content)
+                        kept, kept_rate = soundfile.read(sample.with_suffix(".wav"))
+                        assert rate == kept_rate == 8000
+                        np.testing.assert_allclose(waveform, kept, atol=2**-14)
+
+
+@contextmanager
+def tensorboard_page(folder):
+    """Start TensorBoard's own server; yields what asks it for the data of a plugin."""
+    server = program.TensorBoard()
+    server.configure(argv=[None, "--logdir", str(folder), "--port", "0", "--load_fast", "false"])
+    url = server.launch()
+
+    def ask(path):
+        with urlopen(f"{url}data/plugin/{path}", timeout=30) as answer:
+            return answer.read()
+
+    until = time.monotonic() + 30
+    while "tensorboard" not in json.loads(ask("audio/tags")) and time.monotonic() < until:
+        time.sleep(0.05)  # it reads the files in a thread
+    yield ask
 
 
 def test_a_resumed_training_goes_on_in_the_same_curves(two_domains, tmp_path):
