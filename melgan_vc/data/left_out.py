@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from melgan_vc.data.store import MelStore
 from melgan_vc.errors import UserError
+from melgan_vc.text import printable
 
 log = logging.getLogger(__name__)
 DOUBLE = "the same recording as"
@@ -38,4 +39,4 @@ def listed(reasons: Iterable[str]) -> str:
 
 def on_a_line(text: str) -> str:
     """A text whose file names may hold line breaks and worse."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+    return printable(text)

@@ -215,6 +215,7 @@ def link_best(entries: Sequence[Entry], folder: Path) -> Path | None:
             bundle = folder / one.name / name
             if one.batch is not None and one.failure is None and bundle.is_file():
                 with replacing(folder / BEST_NAME) as temporary:
+                    temporary.unlink()  # a link needs the name
                     try:
                         temporary.symlink_to(os.path.relpath(bundle, folder))
                     except OSError:  # a file system without links

@@ -93,6 +93,7 @@ def abandon(path: Path, folder: Path) -> None:
 def duplicate(path: Path, copy: Path) -> None:
     """A second name for a file's content; a copy where the file system has no links."""
     with replacing(copy) as temporary:
+        temporary.unlink()  # a link needs the name
         try:
             os.link(path, temporary)
         except OSError:

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from melgan_vc.bundle import NAME
 from melgan_vc.errors import UserError
+from melgan_vc.files import open_lock
 from melgan_vc.training.checkpoint_files import FOLDER, candidates
 
 LOCK = ".lock"
@@ -42,14 +44,17 @@ def claimed(run_dir: Path, resuming: bool) -> Iterator[None]:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold a lock that the kernel frees when this process ends, however it does."""
-    with path.open("w") as lock:
+    descriptor = open_lock(path)
+    try:
         try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, not also held by loader workers
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, not also held by loader workers
         except (BlockingIOError, PermissionError) as error:
             raise UserError(
                 f"{path.parent}: another process trains in it; wait for it, stop it, or give another run_dir"
             ) from error
         yield  # and the file stays: one that is removed could be locked twice
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
