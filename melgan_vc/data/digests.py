@@ -3,75 +3,127 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from melgan_vc.audio.decode import check_file
+from melgan_vc.data.arrays import is_stamp, stamp
+from melgan_vc.data.manifest import parse
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 
 THREADS = 4
+HEX = re.compile("[0-9a-f]{64}")
 
 
-def digests(files: Mapping[str, Path], memory: Path, progress: bool = True) -> tuple[dict[str, str], dict[str, str]]:
-    """SHA-256 of each file, as hex; and why a file has none, by the same names.
+@dataclass(frozen=True)
+class Digest:
+    """What a file held when it was hashed.
+
+    Attributes:
+        sha256: of its content, as hex.
+        stamp: its size and times then; see :func:`melgan_vc.data.arrays.stamp`.
+    """
+
+    sha256: str
+    stamp: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return self.stamp[0]
+
+
+def digests(files: Mapping[str, Path], memory: Path, progress: bool = True) -> tuple[dict[str, Digest], dict[str, str]]:
+    """Return the SHA-256 of each file, and why a file has none, by the same names.
 
     Args:
         files: by any names.
-        memory: a file that keeps what was found, with size and time of each file.
+        memory: a file that keeps what was found, with size and times of each file.
+        progress: show a bar.
     """
     known = remembered(memory)
-    stamps: dict[str, list[int]] = {}
-    found: dict[str, str] = {}
+    found: dict[str, Digest] = {}
     failures: dict[str, str] = {}
     missing: dict[str, Path] = {}
     for name, path in files.items():
         try:
             check_file(path)
-            entry = path.stat()
-        except (UserError, OSError) as error:
-            failures[name] = reason_of(error)
+            now, place = stamp(path), os.path.realpath(path)
+        except (OSError, ValueError) as error:  # a UserError is a ValueError; so is a name that no file can have
+            failures[name] = reason_of(error, path)
             continue
-        stamps[name] = [entry.st_size, entry.st_mtime_ns, entry.st_ctime_ns]
-        before = known.get(os.path.realpath(path))
-        if before is not None and before[0] == stamps[name]:
-            found[name] = before[1]
+        before = known.get(place)
+        if before is not None and before[0] == now:
+            found[name] = Digest(before[1], tuple(now))
         else:
             missing[name] = path
     with ThreadPoolExecutor(THREADS) as pool:
-        made = tqdm(pool.map(digest_or_reason, missing.values()), total=len(missing), desc="reading", unit="file",
+        made = tqdm(pool.map(digest_or_reason, missing.values()), total=len(missing), desc="hashing", unit="file",
                     disable=not progress, delay=2)  # fmt: skip
-        for name, (text, reason) in zip(missing, made, strict=True):
-            if reason is None:
-                found[name] = text
+        for name, (digest, reason) in zip(missing, made, strict=True):
+            if digest is not None:
+                found[name] = digest
             else:
                 failures[name] = reason
-    if missing:
-        entries = {os.path.realpath(files[name]): [stamps[name], found[name]] for name in missing if name in found}
+    new = [name for name in missing if name in found]
+    if new:
+        entries = {os.path.realpath(files[name]): [list(found[name].stamp), found[name].sha256] for name in new}
         with replacing(memory) as temporary:
             temporary.write_text(json.dumps(known | entries), encoding="utf-8")
     return {name: found[name] for name in files if name in found}, failures
 
 
-def remembered(memory: Path) -> dict[str, list]:
+def remembered(memory: Path) -> dict[str, list[Any]]:
+    """Return stamp and hash of each file by its path, as far as the memory is sound."""
     try:
-        found = json.loads(memory.read_text(encoding="utf-8"))
+        found = parse(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return {path: entry for path, entry in found.items() if is_entry(entry)} if isinstance(found, dict) else {}
 
 
-def digest_or_reason(path: Path) -> tuple[str, str | None]:
+def is_entry(entry: Any) -> bool:
+    """Return whether something is a stamp and a hash."""
+    if not isinstance(entry, list) or len(entry) != 2:
+        return False
+    return is_stamp(entry[0]) and isinstance(entry[1], str) and HEX.fullmatch(entry[1]) is not None
+
+
+def digest_or_reason(path: Path) -> tuple[Digest | None, str]:
+    """Return the digest of a file, or why it has none."""
     try:
+        before = stamp(path)
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest(), None
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        if stamp(path) != before:
+            return None, f"{path}: changed while it was read; start again when nothing writes to it"
     except OSError as error:
-        return "", reason_of(error)
+        return None, reason_of(error, path)
+    return Digest(sha256, tuple(before)), ""
 
 
-def reason_of(error: Exception) -> str:
-    """In a line, with the file's name."""
-    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+def change_of(path: Path, digest: Digest) -> str | None:
+    """Return why a file does not hold any more what was hashed; None where it still does."""
+    try:
+        if tuple(stamp(path)) == digest.stamp:
+            return None
+    except OSError as error:
+        return reason_of(error, path)
+    now, reason = digest_or_reason(path)
+    if now is None:
+        return reason
+    changed = f"{path}: changed while it was prepared; start again when nothing writes to it"
+    return None if now.sha256 == digest.sha256 else changed
+
+
+def reason_of(error: Exception, path: Path) -> str:
+    """Return an error as one line with the file's name."""
+    if isinstance(error, UserError):
+        return str(error)
+    return f"{path}: {error.strerror if isinstance(error, OSError) and error.strerror else error}"

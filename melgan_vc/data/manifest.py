@@ -1,14 +1,18 @@
-"""What a store says of its recordings: one line of JSON for each."""
+"""What a store says of its recordings: one line of JSON for each, checked as it is read."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from melgan_vc.files import replacing
 
 MANIFEST = "manifest.jsonl"
+SPLITS = ("train", "validation", "test")
+LONGEST_LINE = 1_000_000  # characters; a recording takes some hundred
+LARGEST = 2**40  # of any count of frames, files or streams
 
 
 def mels_name(number: int) -> str:
@@ -53,11 +57,88 @@ class Item:
     speaker: str | None = None
 
 
-def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+TEXTS = ("path", "sha256")
+OPTIONAL_TEXTS = ("group", "speaker")
+COUNTS = ("stream", "shard", "offset", "frames")
+NUMBERS = ("seconds", "removed", "clipped", "peak", "level", "gain")
+
+
+def item_of(line: Mapping[str, Any]) -> Item:
+    """Return the recording that a line of a manifest describes.
+
+    Raises:
+        ValueError: the line lacks something, or a value is not what it should be.
+    """
+    expected = {one.name for one in fields(Item)}
+    if not expected - {"speaker"} <= line.keys() <= expected:
+        raise ValueError(f"a line has the keys {', '.join(sorted(line))[:200]}")
+    item = Item(**line)
+    wrong = [
+        *(name for name in TEXTS if not isinstance(line[name], str) or not line[name]),
+        *(name for name in OPTIONAL_TEXTS if not isinstance(line.get(name), str | None)),
+        *(name for name in COUNTS if not is_count(line[name])),
+        *(name for name in NUMBERS if not is_number(line[name])),
+    ]
+    if item.split is not None and item.split not in SPLITS:
+        wrong.append("split")
+    if not wrong and item.frames < 1:
+        wrong.append("frames")
+    if wrong:
+        raise ValueError(f"the line of {str(item.path)[:80]!r} has a wrong {wrong[0]}: {str(line[wrong[0]])[:80]!r}")
+    return item
+
+
+def is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    """Write one line of JSON for each mapping, atomically; the disk holds them before the file has its name."""
+    with replacing(path, durable=True) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(line) + "\n" for line in lines)
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return what the lines of a file hold.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: a line is not a JSON object, or is absurdly long.
+    """
     with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+        return parse_lines(iter(lambda: file.readline(LONGEST_LINE + 1), ""))
+
+
+def parse_lines(lines: Iterable[str] | Iterator[str]) -> list[dict[str, Any]]:
+    """Return the JSON objects of some lines; see :func:`read_lines`."""
+    parsed = []
+    for number, line in enumerate(lines, start=1):
+        if len(line) > LONGEST_LINE:
+            raise ValueError(f"line {number} is longer than {LONGEST_LINE} characters")
+        value = parse(line)
+        if not isinstance(value, dict):
+            raise ValueError(f"line {number} is not a JSON object")
+        parsed.append(value)
+    if not parsed:
+        raise ValueError("it is empty")
+    return parsed
+
+
+def parse(text: str) -> Any:
+    """Return what a JSON text holds, from a file that may be damaged or a stranger's.
+
+    Raises:
+        ValueError: it is not JSON, nested too deeply, or holds numbers that JSON does not know.
+    """
+    try:
+        return json.loads(text, parse_constant=refuse_constant)
+    except RecursionError as error:
+        raise ValueError("its JSON is nested too deeply") from error
+
+
+def refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"it holds {name}")

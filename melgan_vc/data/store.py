@@ -1,15 +1,15 @@
 """A domain's mels, prepared once: memory-mapped arrays and a manifest in a folder named by its content."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from melgan_vc.data.manifest import MANIFEST, Item, mels_name, read_lines
+from melgan_vc.data.arrays import VerifiedArrays, length_of, lengths_and_checksums
+from melgan_vc.data.manifest import MANIFEST, Item, item_of, mels_name, read_lines
 from melgan_vc.data.splits import Segment, Split, split_items
-from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
 
 OPEN_ARRAYS = 320  # files of a store that are mapped at a time: most stores have fewer
@@ -75,32 +75,61 @@ class MelStore:
         return self.arrays[item.shard][item.offset : item.offset + item.frames]
 
 
-def load(folder: Path) -> MelStore:
-    """Open a prepared store without reading its mels into memory."""
+def read_store(folder: Path, verified: VerifiedArrays) -> MelStore:
+    """Open a prepared store without reading its mels into memory, unless they were written since they were verified.
+
+    Raises:
+        ValueError: something of it is not what it should be.
+        OSError: it cannot be read.
+    """
+    head, *lines = read_lines(folder / MANIFEST)
     try:
-        head, *lines = read_lines(folder / MANIFEST)
-        items = tuple(Item(**line) for line in lines if "frames" in line)
-        left_out = {line["path"]: line["reason"] for line in lines if "reason" in line}
+        items = tuple(item_of(line) for line in lines if "array" not in line and "reason" not in line)
+        left_out = {str(line["path"]): str(line["reason"]) for line in lines if "reason" in line}
         audio = AudioSpec(**head["settings"]["audio"])
-        made = MelStore(folder, head["content"], audio, items, left_out, Arrays(folder))
-        check_arrays(made)
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{folder}: the prepared mels are damaged ({error}); delete this folder and start again"
-        ) from error
-    return made
+        content = str(head["content"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{MANIFEST} lacks something: {error}") from error
+    check_items(items, left_out)
+    check_arrays(folder, items, audio.n_mels, lengths_and_checksums(lines), verified)
+    return MelStore(folder, content, audio, items, left_out, Arrays(folder))
 
 
-def check_arrays(made: MelStore) -> None:
+def check_items(items: Sequence[Item], left_out: Mapping[str, str]) -> None:
+    """Refuse recordings that are there twice, or that share frames.
+
+    Raises:
+        ValueError: some do.
+    """
+    if len({*left_out, *(item.path for item in items)}) < len(items) + len(left_out):
+        raise ValueError("a recording is there twice")
+    ends: dict[int, int] = {}
+    for item in sorted(items, key=lambda one: (one.shard, one.offset)):
+        if item.offset < ends.get(item.shard, 0):
+            raise ValueError(f"{item.path!r} shares frames with another recording")
+        ends[item.shard] = item.offset + item.frames
+
+
+def check_arrays(
+    folder: Path,
+    items: Sequence[Item],
+    bins: int,
+    known: Mapping[int, tuple[int, int]],
+    verified: VerifiedArrays,
+) -> None:
     """Refuse arrays that do not hold what the manifest says.
+
+    Args:
+        known: length and checksum by number, of stores that have them.
 
     Raises:
         ValueError: one of them.
     """
     ends: dict[int, int] = {}
-    for item in made.items:
+    for item in items:
         ends[item.shard] = max(ends.get(item.shard, 0), item.offset + item.frames)
     for number, end in ends.items():
-        shape = made.arrays[number].shape
-        if shape[0] < end or shape[1] != made.audio.n_mels:
-            raise ValueError(f"{mels_name(number)} is {shape}, {end} frames expected")
+        length, crc32 = known.get(number) or (length_of(folder / mels_name(number), bins), None)
+        if length < end:
+            raise ValueError(f"{mels_name(number)} has {length} frames, {end} expected")
+        verified.check(folder, number, (length, bins), crc32)

@@ -14,9 +14,9 @@ import numpy as np
 from tqdm import tqdm
 
 from melgan_vc.data import remote
+from melgan_vc.data.assembly import LOCKS
 from melgan_vc.data.corpora import Corpus, Recording, corpus_of
 from melgan_vc.data.manifest import MANIFEST, Item, write_lines
-from melgan_vc.data.prepare import LOCKS
 from melgan_vc.data.splits import Segment, Split, split_items
 from melgan_vc.data.store import MelStore
 from melgan_vc.errors import UserError

@@ -1,6 +1,7 @@
 """The work of a preparation: units of some recordings, each of them done whole or not at all."""
 
-from collections.abc import Sequence
+import errno
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -8,7 +9,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from melgan_vc.audio.stream import FrontEnd
-from melgan_vc.data.manifest import Item, mels_name, write_lines
+from melgan_vc.data.arrays import array_line, check_shape, checksum, lengths_and_checksums, write_header
+from melgan_vc.data.digests import Digest, change_of
+from melgan_vc.data.manifest import Item, item_of, mels_name, read_lines, write_lines
 from melgan_vc.data.meter import Meter
 from melgan_vc.data.preparation import Preparation, RecordingMel
 from melgan_vc.errors import UserError
@@ -19,6 +22,8 @@ UNITS = 256  # that many recordings are shared out to, about
 UNIT_BYTES = 8_000_000  # of recordings in a unit, at least; a longer recording is one alone
 UNIT_FILES = 2000  # in a unit, at most
 PATCH = 65536  # frames that are raised to a recording's floor at a time
+CHANGED = "changed"  # key of a line on a recording that must be tried again
+CONCERNS_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
 
 
 @dataclass(frozen=True)
@@ -28,18 +33,33 @@ class Task:
     Attributes:
         name: in the store.
         path, stream: where it is.
-        sha256, size: of its file.
+        digest: of its file.
         group, split, speaker: see :class:`melgan_vc.data.manifest.Item`.
     """
 
     name: str
     path: str
-    sha256: str
-    size: int
+    digest: Digest
     stream: int = 0
     group: str | None = None
     split: str | None = None
     speaker: str | None = None
+
+    @property
+    def size(self) -> int:
+        return self.digest.size
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Hash and stream: the same for the same recording under any name."""
+        return self.digest.sha256, self.stream
+
+    def is_described_by(self, line: dict[str, Any]) -> bool:
+        """Return whether a line of a manifest is on this recording."""
+        mine: dict[str, Any] = {"path": self.name, "sha256": self.digest.sha256}
+        if "reason" not in line:
+            mine |= {"stream": self.stream, "group": self.group, "split": self.split, "speaker": self.speaker}
+        return all(line.get(name) == value for name, value in mine.items())
 
 
 @dataclass(frozen=True)
@@ -61,8 +81,32 @@ class Unit:
     def size(self) -> int:
         return sum(task.size for task in self.tasks)
 
-    def is_done(self, folder: Path) -> bool:
-        return (folder / self.items).is_file()
+    def result(self, folder: Path, bins: int, verify: bool = False) -> list[dict[str, Any]] | None:
+        """Return the lines on the recordings of this unit; None where it is not done, or not as it should be.
+
+        Args:
+            folder: that it is done in.
+            bins: of the mels.
+            verify: read the mels, too, and have all recordings prepared that could not be in the last attempt.
+        """
+        try:
+            *lines, last = read_lines(folder / self.items)
+            length, crc32 = lengths_and_checksums([last])[self.number]
+            check_shape(folder / self.mels, length, bins)
+            if verify and (checksum(folder / self.mels) != crc32 or any(CHANGED in line for line in lines)):
+                return None
+            end = 0
+            for task, line in zip(self.tasks, lines, strict=True):
+                if not task.is_described_by(line):
+                    return None
+                if "reason" not in line:
+                    item = item_of(line)
+                    if (item.shard, item.offset) != (self.number, end):
+                        return None
+                    end += item.frames
+        except (OSError, ValueError, KeyError):
+            return None
+        return [*lines, last] if end == length else None
 
 
 @dataclass(frozen=True)
@@ -77,8 +121,13 @@ class Settings:
         return self.front_end.spec
 
 
-def plan(tasks: Sequence[Task]) -> list[Unit]:
-    """Recordings, in their order, as units; the same for the same recordings whoever does them."""
+def plan(tasks: Sequence[Task], first: int = 0) -> list[Unit]:
+    """Share recordings, in their order, out to units; the same for the same recordings whoever does them.
+
+    Args:
+        tasks: the recordings.
+        first: number of the first unit.
+    """
     full = max(UNIT_BYTES, sum(task.size for task in tasks) // UNITS)
     groups: list[list[Task]] = []
     size = full  # of the last group
@@ -88,45 +137,89 @@ def plan(tasks: Sequence[Task]) -> list[Unit]:
             size = 0
         groups[-1].append(task)
         size += task.size
-    return [Unit(number, tuple(group)) for number, group in enumerate(groups)]
+    return [Unit(number, tuple(group)) for number, group in enumerate(groups, start=first)]
 
 
 def do(unit: Unit, folder: Path, settings: Settings, meter: Meter) -> None:
     """Write the mels of a unit, and then, for it is done with that, what is known of each recording."""
     lines: list[dict[str, Any]] = []
-    with replacing(folder / unit.mels) as temporary, temporary.open("w+b") as file:
-        start = write_header(file, 0, settings.audio.n_mels)
-        offset = 0
-        for task in unit.tasks:
-            recording = RecordingMel(Path(task.path), settings.front_end, settings.preparation, task.stream)
-            try:
-                frames = append(file, recording, meter)
-            except UserError as error:
-                file.seek(start + 2 * settings.audio.n_mels * offset)
+    bins = settings.audio.n_mels
+    with replacing(folder / unit.mels, durable=True) as temporary:
+        with temporary.open("w+b") as file:
+            start = write_header(file, 0, bins)
+            offset = 0
+            for task in unit.tasks:
+                recording = RecordingMel(Path(task.path), settings.front_end, settings.preparation, task.stream)
+                line = prepared(task, file, recording, meter, unit.number, offset)
+                lines.append(line)
+                offset += line.get("frames", 0)
+                file.seek(start + 2 * bins * offset)
                 file.truncate()
-                lines.append({"path": task.name, "sha256": task.sha256, "reason": str(error)})
-                continue
-            lines.append(entry(task, unit.number, offset, frames, recording))
-            offset += frames
-        file.seek(0)
-        if write_header(file, offset, settings.audio.n_mels) != start:
-            raise RuntimeError("the .npy header changed its length")
+            file.seek(0)
+            if write_header(file, offset, bins) != start:
+                raise RuntimeError("the .npy header changed its length")
+        lines.append(array_line(unit.number, offset, checksum(temporary)))
     write_lines(folder / unit.items, lines)
 
 
+def prepared(
+    task: Task, file: BinaryIO, recording: RecordingMel, meter: Meter, shard: int, offset: int
+) -> dict[str, Any]:
+    """Write the frames of a recording at the end of a file; returns what the manifest says of it."""
+    failed = {"path": task.name, "sha256": task.digest.sha256}
+    try:
+        frames, reason = append(file, recording, meter), None
+    except UserError as error:
+        frames, reason = 0, str(error)
+    change = change_of(Path(task.path), task.digest)
+    if change is not None:  # what was read is not what was hashed
+        return failed | {"reason": change, CHANGED: True}
+    if reason is not None:
+        return failed | {"reason": reason}
+    return entry(task, shard, offset, frames, recording)
+
+
 def append(file: BinaryIO, recording: RecordingMel, meter: Meter) -> int:
-    """Write the frames of a recording at the end of a file; tells how many."""
-    start, frames, told = file.tell(), 0, 0
+    """Write the frames of a recording at the end of a file; returns how many.
+
+    Raises:
+        UserError: the recording cannot be used.
+        OSError: the file cannot be written.
+    """
+    start, frames, told = file.tell(), 0, 0.0
     bins = 0
-    for block in recording.blocks():
+    for block in decoded(recording):
+        if not np.isfinite(block).all():
+            raise UserError(f"{recording.path}: its samples are too large to be sound; export the recording again")
         file.write(np.ascontiguousarray(block).tobytes())
         frames, bins = frames + len(block), block.shape[1]
         meter.add((recording.level.samples - told) / recording.rate)
         told = recording.level.samples
+    if not frames:
+        raise UserError(f"{recording.path}: holds no sound; remove it or record it again")
     if recording.floor > -1:
         raise_to(recording.floor, file, start, frames, bins)
     file.seek(start + 2 * frames * bins)
     return frames
+
+
+def decoded(recording: RecordingMel) -> Iterator[np.ndarray]:
+    """Give the blocks of a recording; whatever fails while it is read is a fault of this recording alone.
+
+    Raises:
+        UserError: it cannot be used.
+    """
+    try:
+        yield from recording.blocks()
+    except UserError:
+        raise
+    except Exception as error:  # decoders fail in any way on a damaged file, and the other recordings are whole
+        if isinstance(error, OSError) and error.errno in CONCERNS_ALL:
+            raise
+        text = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise UserError(
+            f"{recording.path}: cannot be decoded ({type(error).__name__}: {text}); export the recording again"
+        ) from error
 
 
 def raise_to(floor: np.float16, file: BinaryIO, start: int, frames: int, bins: int) -> None:
@@ -156,7 +249,7 @@ def entry(task: Task, shard: int, offset: int, frames: int, recording: Recording
             group=task.group,
             split=task.split,
             stream=task.stream,
-            sha256=task.sha256,
+            sha256=task.digest.sha256,
             shard=shard,
             offset=offset,
             frames=frames,
@@ -169,10 +262,3 @@ def entry(task: Task, shard: int, offset: int, frames: int, recording: Recording
             speaker=task.speaker,
         )
     )
-
-
-def write_header(file: BinaryIO, frames: int, bins: int) -> int:
-    """Write the .npy header of a float16 array (frames, bins) and tell where its data starts."""
-    shape = {"descr": "<f2", "fortran_order": False, "shape": (frames, bins)}
-    np.lib.format.write_array_header_2_0(file, shape)
-    return file.tell()
