@@ -7,7 +7,8 @@ from pathlib import Path
 def expand_user(path: str | os.PathLike[str]) -> Path:
     """Return a path with a leading ``~`` expanded, or as it stands where that names no user or no home directory.
 
-    A shell expands ``~anna`` only if there is a user of that name and else leaves it alone; a folder may be called that.
+    A shell expands ``~anna`` only if there is a user of that name and else leaves it alone; a folder may be called
+    that.
     """
     try:
         return Path(path).expanduser()

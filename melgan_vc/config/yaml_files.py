@@ -100,7 +100,9 @@ def decode(path: Path, content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UserError(f"{path}, line {line}: is not UTF-8 (byte {content[error.start]:#x}); save it as UTF-8") from error
+        raise UserError(
+            f"{path}, line {line}: is not UTF-8 (byte {content[error.start]:#x}); save it as UTF-8"
+        ) from error
 
 
 def check_events(text: str, path: Path) -> bool:
