@@ -1,11 +1,12 @@
 """What all commands share: where the configs are, how paths may be written, and errors as one line."""
 
+import logging
 import os
 import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,7 +15,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from melgan_vc.errors import UserError
+from melgan_vc import terminal
+from melgan_vc.errors import UserError, explain_os_error
 
 PACKAGE = Path(__file__).resolve().parent
 CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
@@ -57,8 +59,7 @@ def command(config: str, optional: Sequence[str] = ()) -> Callable[[Task], Calla
         def main() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then lets its errors through to here
             quiet_libraries()
-            for stream in (sys.stdout, sys.stderr):
-                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names that are not Unicode
+            terminal.open_standard_streams()
             several = {"-m", "--multirun"} & set(sys.argv)  # where a comma parts values
             sys.argv[1:] = [word if several and "," in word else quoted(word) for word in sys.argv[1:]]
             with explained():
@@ -114,10 +115,18 @@ def quoted(argument: str) -> str:
 def explained() -> Iterator[None]:
     """End the program with one line if the body fails by something that a user can mend."""
     try:
-        yield
+        try:
+            yield
+        except SystemExit as error:  # Hydra's, after --help
+            if error.code:
+                raise
+        terminal.flush()
     except KeyboardInterrupt:
         end("interrupted", code=130)
     except Exception as error:
+        if any(isinstance(cause, BrokenPipeError) for cause in causes(error)) and terminal.is_reader_gone():
+            terminal.discard_output()
+            raise SystemExit(terminal.BROKEN_PIPE) from None
         line = explanation(error)
         if line is None:
             raise
@@ -134,8 +143,7 @@ def explanation(error: Exception) -> str | None:
     if isinstance(error, ValueError) and "Config group override" in str(error):
         return "a config group was given a value that is none of its files; --help shows which there are"
     if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}; choose another path, or check rights and free space"
+        return explain_os_error(error)
     return None
 
 
@@ -168,12 +176,15 @@ def composition_error(text: str) -> str:
 
 
 def end(line: str, code: int = 1) -> NoReturn:
-    print("error: " + " ".join(line.split()), file=sys.stderr)
+    with suppress(OSError):  # nobody reads it
+        terminal.say(f"error: {' '.join(piece.strip() for piece in line.splitlines())}", error=True)
+    terminal.discard_output()
     raise SystemExit(code)
 
 
 def quiet_libraries() -> None:
     """Silence what libraries say that no user of these commands can act on."""
+    logging.raiseExceptions = False  # a log line that cannot be written, as its reader has ended
     for text in (
         ".*does not have many workers.*",
         ".*isinstance\\(treespec, LeafSpec\\).*",
