@@ -40,7 +40,7 @@ def measure(folder: Path, name: str, batches: int, overrides: list[str]) -> np.n
     times = folder / f"{name}.npy"
     command = [sys.executable, "-m", "melgan_vc.train", "experiment=quickstart", f"trainer.max_batches={batches}"]
     command += [f"run_dir={folder / name}", f"data.store={folder / 'prepared'}", *overrides]
-    command += [f"+callbacks.clock={{_target_: {HERE.stem}.Clock, path: '{times}'}}"]
+    command += [f"trust=[{HERE.stem}]", f"+callbacks.clock={{_target_: {HERE.stem}.Clock, path: '{times}'}}"]
     path = f"{HERE.parent}{os.pathsep}{HERE.parent.parent}"
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": path})
     return np.load(times)

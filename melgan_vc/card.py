@@ -13,9 +13,10 @@ def main(cfg: DictConfig) -> None:
     path = bundle_header.locate(locate(cfg.bundle))
     bundle_header.read_header(path)  # before what takes memory and time
     from melgan_vc import bundle
+    from melgan_vc.config.targets import check_trust
     from melgan_vc.evaluation.card import text
 
-    print(text(bundle.load(path), path))
+    print(text(bundle.load(path, check_trust(cfg.trust)), path))
 
 
 if __name__ == "__main__":

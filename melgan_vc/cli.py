@@ -16,10 +16,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from melgan_vc import terminal
+from melgan_vc.config.paths import CONF
 from melgan_vc.errors import UserError, explain_os_error
 
-PACKAGE = Path(__file__).resolve().parent
-CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 PATH_KEYS = (
     "data.source", "data.target", "data.root", "data.store",
     "data.litdata.address", "data.litdata.prepared", "run_dir", "runs", "bundle", "input", "output", "weights",

@@ -6,7 +6,6 @@ from math import log10
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from tqdm import tqdm
 
@@ -29,19 +28,24 @@ def main(cfg: DictConfig) -> None:
     read_header(corpus.locate(cfg.bundle))  # before what takes memory and time
     import torch
 
+    from melgan_vc.audio.inversion import Inversion
+    from melgan_vc.config.instantiation import instantiate
+    from melgan_vc.config.targets import check_trust
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.jobs import plan
     from melgan_vc.inference.offline import OfflineConverter
+    from melgan_vc.spec import AudioSpec
 
+    trust = check_trust(cfg.trust)
     given = corpus.locate(cfg.input)
     files = corpus.find(given) if given.is_dir() else [given]
     planned = plan(files, given if given.is_dir() else None, Path(cfg.output).expanduser())
     keep_freed_memory()
     torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # for two threads compute at a time
-    converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap)
+    converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap, trust)
     if cfg.get("audio") is not None:
-        converter.bundle.check_audio(instantiate(cfg.audio))
-    inverter = instantiate(cfg.inversion, spec=converter.bundle.audio)
+        converter.bundle.check_audio(instantiate(cfg.audio, "audio", AudioSpec, trust))
+    inverter = instantiate(cfg.inversion, "inversion", Inversion, trust, spec=converter.bundle.audio)
     settings = {key: cfg[key] for key in ("tail", "channels", "gate_db", "level", "files_at_once")}
     offline = OfflineConverter(converter, inverter, **settings)
     jobs = [job for job in planned if cfg.overwrite or not job.output.exists()]

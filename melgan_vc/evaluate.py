@@ -1,16 +1,17 @@
 """python -m melgan_vc.evaluate: convert held-out recordings, measure them, and show them on a page."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from melgan_vc.bundle_header import locate, read_header
 from melgan_vc.cli import command
+from melgan_vc.config.targets import check_trust
 from melgan_vc.data import corpus
 from melgan_vc.errors import UserError
 
@@ -30,15 +31,19 @@ def main(cfg: DictConfig) -> None:
     path = locate(corpus.locate(cfg.bundle))
     header = read_header(path)  # before what takes memory and time
     check(cfg)
+    from melgan_vc.audio.inversion import Inversion
+    from melgan_vc.config.instantiation import instantiate
     from melgan_vc.evaluation import card, evaluation_page, report, session
     from melgan_vc.evaluation.material import chosen
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.offline import OfflineConverter
 
-    run = run_config(path)
+    trust = check_trust(cfg.trust)
+    run = run_config(path, trust)
     music = (cfg.sound or sound_of(run)) == "music"
-    converter = Converter.load(path, cfg.device, cfg.overlap)
-    offline = OfflineConverter(converter, instantiate(cfg.inversion, spec=converter.bundle.audio))
+    converter = Converter.load(path, cfg.device, cfg.overlap, trust)
+    inverter = instantiate(cfg.inversion, "inversion", Inversion, trust, spec=converter.bundle.audio)
+    offline = OfflineConverter(converter, inverter)
     material = chosen(material_of(cfg, run, converter.bundle, music), cfg.recordings)
     waveforms = session.heard(material, offline.audio.sample_rate, cfg.seconds)
     protocol, others = (for_music if music else for_voices)(cfg, offline, material, waveforms)
@@ -89,11 +94,19 @@ def check(cfg: DictConfig) -> None:
             raise UserError(f"give {one} and {other} both, or neither")
 
 
-def run_config(bundle: Path) -> DictConfig | None:
-    """The config of the run that a bundle lies in, if it lies in one."""
-    from melgan_vc.training.run_config import CONFIG, stored_config
+def run_config(bundle: Path, trust: Sequence[str] = ()) -> DictConfig | None:
+    """Return the config of the run that a bundle lies in, if it lies in one."""
+    from melgan_vc.config.stored import load_stored
+    from melgan_vc.training.run_config import CONFIG
 
-    return stored_config(bundle.parent / CONFIG) if (bundle.parent / CONFIG).is_file() else None
+    if not (bundle.parent / CONFIG).is_file():
+        return None
+    stored = load_stored(bundle.parent / CONFIG, trust)
+    for group in ("data", "prepare", "losses"):
+        if not isinstance(stored.get(group), DictConfig):
+            raise UserError(f"{bundle.parent / CONFIG}: {group} is {stored.get(group)!r}; fix or remove the file")
+    stored.trust = list(trust)  # not what the file says
+    return stored
 
 
 def sound_of(run: DictConfig | None) -> str:
@@ -185,6 +198,7 @@ def for_voices(
     cfg: DictConfig, offline: "OfflineConverter", material: "Material", waveforms: Any
 ) -> "tuple[VoiceProtocol, dict[str, Convert]]":
     """What measures voices, and the conversions to compare with."""
+    from melgan_vc.config.instantiation import instantiate
     from melgan_vc.evaluation.baselines import VOICES, statistics
     from melgan_vc.evaluation.material import first_minutes
     from melgan_vc.evaluation.protocol import VoiceProtocol
@@ -193,7 +207,8 @@ def for_voices(
 
     rate, stride = offline.audio.sample_rate, offline.converter.chunked.hop
     embed = speaker_embedder()
-    recogniser = usable(partial(instantiate, cfg.recogniser) if cfg.get("recogniser") else None)
+    build = partial(instantiate, cfg.recogniser, "recogniser", trust=check_trust(cfg.trust))
+    recogniser = usable(build if cfg.get("recogniser") else None)
     protocol = VoiceProtocol(
         offline.front_end, stride, **waveforms, parallel=material.parallel, embed=embed, recognise=recogniser, **cfg.mcd
     )

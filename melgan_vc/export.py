@@ -13,11 +13,13 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.data.corpus import locate
 
     read_header(locate(cfg.bundle))  # before what takes memory and time
+    from melgan_vc.config.targets import check_trust
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.export import export
 
     output = Path(cfg.output).expanduser()
-    about = export(Converter.load(locate(cfg.bundle), overlap=cfg.overlap), output, cfg.format)
+    converter = Converter.load(locate(cfg.bundle), overlap=cfg.overlap, trust=check_trust(cfg.trust))
+    about = export(converter, output, cfg.format)
     print(f"wrote {output}: mels (batch, {about['audio']['n_mels']}, frames) in [-1, 1] to the same")
     print(f"largest difference from PyTorch, by batch x frames: {about['parity']}")
 

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from melgan_vc.cli import command
@@ -11,18 +10,25 @@ from melgan_vc.cli import command
 @command("inspect")
 def main(cfg: DictConfig) -> None:
     from melgan_vc.audio.stream import front_end  # here, for the processes that this starts load this file too
+    from melgan_vc.config.instantiation import instantiate
+    from melgan_vc.config.targets import check_trust
     from melgan_vc.data.store import MelStore
     from melgan_vc.errors import UserError
     from melgan_vc.evaluation import data_report
     from melgan_vc.evaluation.advice import advice
     from melgan_vc.evaluation.inspection import Listening, doubles, inspect
-    from melgan_vc.training.build import build_data
+    from melgan_vc.spec import AudioSpec, ChunkSpec
+    from melgan_vc.training.build import build_data, configured
     from melgan_vc.training.callbacks.checks import check_number, check_whole
 
     check_number("hours", cfg.hours, above=0)
     check_whole("windows", cfg.windows)
     check_whole("seed", cfg.seed, lowest=0)
-    data = build_data(cfg, instantiate(cfg.audio), instantiate(cfg.chunk))
+    trust = check_trust(cfg.trust)
+    with configured("audio or chunk"):
+        audio = instantiate(cfg.audio, "audio", AudioSpec, trust)
+        chunk = instantiate(cfg.chunk, "chunk", ChunkSpec, trust)
+    data = build_data(cfg, audio, chunk)
     data.setup()
     found = []
     for name, corpus in data.corpora.items():

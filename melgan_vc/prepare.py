@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from melgan_vc.cli import command
@@ -15,15 +14,19 @@ def main(cfg: DictConfig) -> None:
 
     if cfg.prepare.workers != 0:
         workers.begin()  # while torch is loaded
+    from melgan_vc.config.instantiation import instantiate
+    from melgan_vc.config.targets import check_trust
     from melgan_vc.data.corpora import corpus_of
     from melgan_vc.data.corpus import LITDATA
     from melgan_vc.data.left_out import NAMED, on_a_line
     from melgan_vc.data.prepare import prepare
     from melgan_vc.data.streamed import Streaming, write
     from melgan_vc.data.work import of_settings
+    from melgan_vc.spec import AudioSpec
 
-    data = instantiate(cfg.data, _convert_="all")
-    audio = instantiate(cfg.audio)
+    trust = check_trust(cfg.trust)
+    data = instantiate(cfg.data, "data", trust=trust)
+    audio = instantiate(cfg.audio, "audio", AudioSpec, trust)
     preparation, work = of_settings(cfg.prepare)
     streaming = Streaming(**data["litdata"])
     streamed = data["store"] == LITDATA

@@ -4,7 +4,6 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from melgan_vc.bundle_header import read_header
@@ -26,16 +25,20 @@ def main(cfg: DictConfig) -> None:
     read_header(corpus.locate(cfg.bundle))  # before what takes memory and time
     import torch
 
+    from melgan_vc.audio.inversion import Inversion
+    from melgan_vc.config.instantiation import instantiate
+    from melgan_vc.config.targets import check_trust
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.live import LiveSteps
     from melgan_vc.inference.session import Session, Settings
 
+    trust = check_trust(cfg.trust)
     keep_freed_memory()
     torch.set_num_threads(1)  # what comes at a time is little: more would wait for one another
-    converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap)
+    converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap, trust)
     rate = converter.bundle.audio.sample_rate if cfg.rate is None else cfg.rate
     settings = Settings(rate, cfg.channels, max(1, round(cfg.block_ms * rate / 1000)), cfg.gain_db)
-    inverter = instantiate(cfg.inversion, spec=converter.bundle.audio)
+    inverter = instantiate(cfg.inversion, "inversion", Inversion, trust, spec=converter.bundle.audio)
     session = Session(LiveSteps(converter, inverter, cfg.gate_db), settings)
     say(f"{cfg.input} to {cfg.output}: {rate} Hz, channels: {settings.channels}")
     say(

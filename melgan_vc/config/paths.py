@@ -1,7 +1,10 @@
-"""Paths as users write them."""
+"""Where the config files are, and paths as users write them."""
 
 import os
 from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent.parent
+CONF = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 
 
 def expand_user(path: str | os.PathLike[str]) -> Path:

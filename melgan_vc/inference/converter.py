@@ -1,5 +1,6 @@
 """Mel to translated mel, of any length."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,9 +48,17 @@ class Converter:
         self.chunked = ChunkedConversion(self.generator, bundle.chunk.width, overlap, chunks_at_once)
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "cpu", overlap: float = 0.5) -> "Converter":
-        """A converter from a bundle file or a run directory."""
-        return cls(bundle.load(Path(path)), device, overlap=overlap)
+    def load(
+        cls, path: str | Path, device: str = "cpu", overlap: float = 0.5, trust: Sequence[str] = ()
+    ) -> "Converter":
+        """Load a converter from a bundle file or a run directory.
+
+        Args:
+            path: of the file or directory.
+            device, overlap: see :class:`Converter`.
+            trust: packages, besides this one, whose generators may be built.
+        """
+        return cls(bundle.load(Path(path), trust), device, overlap=overlap)
 
     def convert(self, mel: Mel, tail: str = "context") -> Mel:
         """Translate a normalised mel (M, T), T >= 1; an array gives an array, a tensor a tensor, of the same shape.

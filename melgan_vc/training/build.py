@@ -2,21 +2,24 @@
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-from hydra.errors import HydraException
-from hydra.utils import instantiate
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import ClusterEnvironment, LightningEnvironment
 from lightning.pytorch.profilers import Profiler
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from melgan_vc import __version__
+from melgan_vc.config.instantiation import instantiate
+from melgan_vc.config.targets import check_trust
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.data.streamed import Streaming
 from melgan_vc.data.work import of_settings
@@ -50,11 +53,8 @@ def configured(what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (HydraException, MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
-        cause = error.__cause__ if isinstance(error, HydraException) and error.__cause__ else error
-        if isinstance(cause, UserError):
-            raise cause from error
-        raise UserError(f"{what}: {cause}") from error
+    except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{what}: {error}") from error
 
 
 def build(cfg: DictConfig, parts: int | None = None) -> tuple[MelganVC, ChunkDataModule]:
@@ -68,19 +68,20 @@ def build(cfg: DictConfig, parts: int | None = None) -> tuple[MelganVC, ChunkDat
     with configured("seed"):
         L.seed_everything(cfg.seed, workers=True, verbose=False)
     with configured("audio or chunk"):
-        audio: AudioSpec = instantiate(cfg.audio)
-        chunk: ChunkSpec = instantiate(cfg.chunk)
+        audio: AudioSpec = instantiate(cfg.audio, "audio", AudioSpec)
+        chunk: ChunkSpec = instantiate(cfg.chunk, "chunk", ChunkSpec)
+    trust = check_trust(cfg.trust)
     for group, names in ENTRIES.items():
         for name in names:
             check_entry(f"{group}.{name}", cfg[group].get(name), f"conf/{group}")
     with configured("networks"):
-        networks = build_networks(cfg.networks, audio, chunk)
+        networks = build_networks(cfg.networks, audio, chunk, trust)
     with configured("losses"):
-        losses = build_losses(cfg.losses)
+        losses = build_losses(cfg.losses, trust)
     for group in ENTRIES["optim"]:
         check_number(f"optim.{group}.lr", cfg.optim[group].get("lr"), above=0)
     with configured("optim"):
-        module = MelganVC(networks, losses, OptimSettings(**instantiate(cfg.optim, _convert_="all")), chunk)
+        module = MelganVC(networks, losses, OptimSettings(**instantiate(cfg.optim, "optim", trust=trust)), chunk)
         module.configure_optimizers()  # now, so that a bad rate is known before any work
     with configured("networks.generator"):
         snapshot(
@@ -102,13 +103,13 @@ def build_data(cfg: DictConfig, audio: AudioSpec, chunk: ChunkSpec, parts: int |
             parts=parts or ranks.world(),
             preparation=preparation,
             work=work,
-            **domains(cfg.data),
+            **domains(cfg.data, check_trust(cfg.trust)),
         )
 
 
-def domains(data: DictConfig) -> dict[str, Any]:
-    """The settings of the data module; where a corpus lies is for the config alone."""
-    found: Any = instantiate(data, _convert_="all")
+def domains(data: DictConfig, trust: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the arguments of the data module; where a corpus lies is for the config alone."""
+    found: Any = instantiate(data, "data", trust=trust)
     found.pop("root", None)
     return {**found, "litdata": Streaming(**found.get("litdata", {}))}
 
@@ -125,12 +126,17 @@ def settings_of(cfg: DictConfig, data: ChunkDataModule) -> dict[str, Any]:
     }
 
 
-def build_networks(networks: DictConfig, audio: AudioSpec, chunk: ChunkSpec) -> Networks:
-    """The three networks, told the sizes that audio and chunk decide."""
+def build_networks(networks: DictConfig, audio: AudioSpec, chunk: ChunkSpec, trust: Sequence[str] = ()) -> Networks:
+    """Build the three networks, with the sizes that audio and chunk decide."""
+
+    def network(name: str, **sizes: int) -> nn.Module:
+        built: nn.Module = instantiate(networks[name], f"networks.{name}", nn.Module, trust, **sizes)
+        return built
+
     return Networks(
-        generator=instantiate(networks.generator, n_mels=audio.n_mels),
-        siamese=instantiate(networks.siamese, n_mels=audio.n_mels, width=chunk.width),
-        discriminator=instantiate(networks.discriminator, n_mels=audio.n_mels, window=chunk.window),
+        generator=network("generator", n_mels=audio.n_mels),
+        siamese=network("siamese", n_mels=audio.n_mels, width=chunk.width),
+        discriminator=network("discriminator", n_mels=audio.n_mels, window=chunk.window),
         generator_arguments=generator_arguments(networks.generator, audio),
     )
 
@@ -141,8 +147,8 @@ def generator_arguments(generator: DictConfig, audio: AudioSpec) -> dict[str, An
     return {"n_mels": audio.n_mels, **{key: value for key, value in plain.items() if not key.startswith("_")}}
 
 
-def build_losses(losses: DictConfig) -> dict[str, WeightedLosses]:
-    """The losses of a config, those set to null left out, by the group that they train."""
+def build_losses(losses: DictConfig, trust: Sequence[str] = ()) -> dict[str, WeightedLosses]:
+    """Build the losses of a config, except those set to null, by the group that they train."""
     entries = {}
     plain: Any = OmegaConf.to_container(losses, resolve=True)
     for name, arguments in plain.items():
@@ -152,7 +158,7 @@ def build_losses(losses: DictConfig) -> dict[str, WeightedLosses]:
         weight = arguments.pop("weight", None)
         if not isinstance(weight, int | float) or not 0 <= weight < math.inf:
             raise UserError(f"losses.{name}.weight is {weight!r}: give a number, 0 or above")
-        entries[name] = Weighted(instantiate(arguments), float(weight))
+        entries[name] = Weighted(instantiate(arguments, f"losses.{name}", trust=trust), float(weight))
     return grouped(entries)
 
 
@@ -171,13 +177,16 @@ def build_trainer(cfg: DictConfig, first_batch: int, stop: Stop, profiler: Profi
         settings["precision"] = "bf16-mixed" if fast_at_bfloat16(settings["accelerator"]) else "32-true"
     if not isinstance(max_batches, int) or max_batches < 1:
         raise UserError(f"trainer.max_batches is {max_batches!r}: give a whole number above 0")
+    trust = check_trust(cfg.trust)
+    check_log_directories(cfg)
     limit: list[L.Callback] = [TimeLimit(max_minutes)] if max_minutes is not None else []
     compiled = [Compiled(mode)] if mode is not None else []
     with configured("callbacks, checkpoint or logger"):
-        callbacks, loggers = list(made(cfg.callbacks)), list(made(cfg.logger))
-        checkpoint = list(made({"checkpoint": cfg.checkpoint}))
+        callbacks = list(made(cfg.callbacks, "callbacks", L.Callback, trust))
+        loggers = list(made(cfg.logger, "logger", Logger, trust))
+        checkpoint = list(made({"checkpoint": cfg.checkpoint}, "", L.Callback, trust))
     with configured("strategy"):
-        strategy = instantiate(cfg.strategy)
+        strategy = instantiate(cfg.strategy, "strategy", trust=trust)
     nodes = machines()
     settings |= {"devices": ranks.world() // nodes, "num_nodes": nodes}
     with configured("trainer"):
@@ -239,10 +248,26 @@ def fast_at_bfloat16(accelerator: str) -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
-def made(group: Mapping[str, Any] | None) -> Iterator[Any]:
-    """The objects of a config group, without those set to null, or only tuned by an experiment but not chosen."""
+def made(group: Mapping[str, Any] | None, where: str, kind: type, trust: Sequence[str]) -> Iterator[Any]:
+    """Yield the objects of a config group, without those set to null, or only tuned by an experiment but not chosen.
+
+    Args:
+        group: its entries.
+        where: its name in the config; empty for the root.
+        kind: class of the objects.
+        trust: packages whose classes may be named.
+    """
     for name, entry in (group or {}).items():
+        key = f"{where}.{name}".lstrip(".")
         if entry is not None and not isinstance(entry, Mapping | DictConfig):
-            raise UserError(f"{name} is {entry!r}: give settings as its file in conf/ has them, or null for none")
+            raise UserError(f"{key} is {entry!r}: give settings as its file in conf/ has them, or null for none")
         if entry is not None and "_target_" in entry:
-            yield instantiate(entry)
+            yield instantiate(entry, key, kind, trust)
+
+
+def check_log_directories(cfg: DictConfig) -> None:
+    """Refuse loggers that would write outside the run directory, as a stored config from elsewhere might ask for."""
+    for name, entry in (cfg.logger or {}).items():
+        folder = entry.get("save_dir", cfg.run_dir) if isinstance(entry, DictConfig) else cfg.run_dir
+        if Path(str(folder)).expanduser().absolute() != Path(cfg.run_dir).expanduser().absolute():
+            raise UserError(f"logger.{name}.save_dir is {folder!r}: logs lie in the run directory; leave it out")

@@ -14,6 +14,7 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from melgan_vc.config.targets import check_trust
 from melgan_vc.errors import UserError
 
 WORKER = "melgan_vc.worker"  # the command that each process runs
@@ -57,7 +58,7 @@ def launch(cfg: DictConfig, count: int) -> None:
         file = Path(folder) / "config.yaml"
         file.write_text(OmegaConf.to_yaml(cfg), encoding="utf-8")
         try:
-            elastic_launch(config, sys.executable)("-m", WORKER, str(file))
+            elastic_launch(config, sys.executable)("-m", WORKER, str(file), *check_trust(cfg.trust))
         except SignalException as error:
             raise SystemExit(128 + error.sigval) from error
         except ChildFailedError as error:

@@ -16,6 +16,7 @@ from lightning.pytorch.profilers import Profiler
 from omegaconf import DictConfig
 from torch.profiler import ProfilerActivity, profile
 
+from melgan_vc.config.stored import escape
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.errors import UserError
 from melgan_vc.training import run
@@ -23,7 +24,7 @@ from melgan_vc.training.arithmetic import Arithmetic, known_arithmetic
 from melgan_vc.training.build import build, build_trainer, settings_of
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.parts import Parts
-from melgan_vc.training.run_config import literal, settle
+from melgan_vc.training.run_config import settle
 from melgan_vc.training.stop import Stop
 
 SIDES = {"cpu": 2048, "cuda": 8192}  # of the matrices whose product is the yardstick
@@ -132,11 +133,9 @@ def rehearse(
     cfg = cfg.copy()
     cfg.resume = None
     cfg.trainer.update(max_batches=LONG, max_minutes=None, devices=1)
-    if cfg.callbacks.get("validation") is not None:
-        cfg.callbacks.validation.at_end = False  # a rehearsal ends early
     if "wandb" in cfg.logger:
         cfg.logger.wandb = None  # nobody wants to see this there
-    cfg.run_dir = literal(folder / "run")
+    cfg.run_dir = escape(folder / "run")
     cfg = settle(cfg)
     module, data = build(cfg)
     trainer = build_trainer(cfg, 0, Stop(), profiler)

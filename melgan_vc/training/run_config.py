@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from melgan_vc.config.stored import REMEDY, escape, load_stored, without_resolvers
+from melgan_vc.config.targets import check_trust
 from melgan_vc.data.corpus import is_path
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
@@ -18,9 +19,10 @@ from melgan_vc.training.checkpoint_files import FOLDER
 log = logging.getLogger(__name__)
 CONFIG = "config.yaml"
 AUTO = "auto"
-OF_THE_START = ("resume", "allow_changes")  # say how to start, not what to train
+OF_THE_START = ("resume", "allow_changes", "trust")  # say how to start, not what to train
 MEANING = ("audio", "chunk", "networks", "data")  # a change makes it another training
 FIXED = ("trainer", "data", "prepare")  # groups whose settings are always the same ones
+NEEDED = {*MEANING, *FIXED, "optim", "losses", "strategy"}  # groups that every config has
 PATHS = ("data.source", "data.target", "data.root", "data.store", "data.litdata.address", "data.litdata.prepared")
 AROUND_IT = (  # no batch depends on these; the data's content is checked by itself
     "trainer.max_", "callbacks.", "checkpoint.", "logger.", "name:", "optim.log_every:", "prepare.", "card.",
@@ -63,24 +65,24 @@ def settle(cfg: DictConfig, line: CommandLine | None = None) -> DictConfig:
     settled = cfg.copy()
     line = line or CommandLine((), (), lambda overrides: cfg)
     if cfg.resume == AUTO and "${now" in str(OmegaConf.to_container(cfg, resolve=False)["run_dir"]):  # type: ignore[index,call-overload]
-        settled.run_dir = literal(newest_run(Path(cfg.run_dir).parent) or cfg.run_dir)
+        settled.run_dir = escape(newest_run(Path(cfg.run_dir).parent) or cfg.run_dir)
     elif cfg.resume not in (None, AUTO):
         home = run_dir_of(whole_path(cfg.resume))
         if home and (home / CONFIG).is_file():
-            settled = continued(stored_config(home / CONFIG), cfg, line)
+            settled = continued(stored_config(home / CONFIG, cfg), cfg, line)
         elif home:
             log.warning("warning: %s has no %s, so all settings are those of the command line", home, CONFIG)
         if home and "run_dir" not in line.keys:
-            settled.run_dir = literal(home)
-    settled.run_dir = literal(Path(settled.run_dir).expanduser())
+            settled.run_dir = escape(home)
+    settled.run_dir = escape(Path(settled.run_dir).expanduser())
     for key in PATHS:  # so that the run can be resumed from anywhere
         value = OmegaConf.select(settled, key)
         several = isinstance(value, ListConfig)
         names = list(value) if several else [value]
         if all(isinstance(name, str) for name in names):
-            paths = [literal(whole_path(name)) if is_path(name) else name for name in names]
+            paths = [escape(whole_path(name)) if is_path(name) else escape(name) for name in names]
             OmegaConf.update(settled, key, paths if several else paths[0])
-    return settled
+    return without_resolvers(settled)
 
 
 def continued(stored: DictConfig, cfg: DictConfig, line: CommandLine) -> DictConfig:
@@ -110,7 +112,8 @@ def continued(stored: DictConfig, cfg: DictConfig, line: CommandLine) -> DictCon
             if isinstance(holder, DictConfig):
                 holder.pop(name, None)
         elif key not in line.groups and "@" not in key and "/" not in key:
-            OmegaConf.update(settled, key, OmegaConf.select(cfg, key), force_add=True)
+            given = OmegaConf.select(cfg, key)
+            OmegaConf.update(settled, key, escape(given) if isinstance(given, str) else given, force_add=True)
     return settled
 
 
@@ -121,16 +124,12 @@ def check_start(cfg: DictConfig) -> None:
     allowed = cfg.allow_changes
     if not isinstance(allowed, ListConfig) or any(name not in MEANING for name in allowed):
         raise UserError(f"allow_changes is {allowed!r}: give a list of some of {', '.join(MEANING)}, such as [data]")
+    check_trust(cfg.trust)
 
 
 def whole_path(text: str) -> Path:
     """A path as users write it, from the root; links in it stay."""
     return Path(text).expanduser().absolute()
-
-
-def literal(path: Path | str) -> str:
-    """A path as a config must hold it to give it back unchanged."""
-    return str(path).replace("${", "\\${")
 
 
 def goes_on(cfg: DictConfig) -> bool:
@@ -156,27 +155,29 @@ def run_dir_of(path: Path) -> Path | None:
     return path.parent.parent if path.parent.name == FOLDER else None
 
 
-def stored_config(path: Path) -> DictConfig:
-    """The config that a run was started with.
+def stored_config(path: Path, cfg: DictConfig) -> DictConfig:
+    """Return the config that a run was started with, as :func:`melgan_vc.config.stored.load_stored` reads it.
+
+    Args:
+        path: of the file.
+        cfg: of the command at hand: groups of settings in it must be groups in the stored one too.
 
     Raises:
-        UserError: it is damaged.
+        UserError: it is damaged, or asks for what a stored config may not.
     """
-    try:
-        found = OmegaConf.load(path)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({' '.join(str(error).split())}); put it right, or remove it and give all settings"
-        ) from error
-    if not isinstance(found, DictConfig) or not set(MEANING) <= found.keys():
-        raise UserError(f"{path}: is not a run's config; put it right, or remove it and give all settings")
-    return found
+    stored = load_stored(path, check_trust(cfg.trust))
+    for key, group in cfg.items():
+        if not isinstance(group, DictConfig) or isinstance(stored.get(key), DictConfig):
+            continue
+        if key in NEEDED if key in stored else key in (*MEANING, *FIXED):
+            raise UserError(f"{path}: {key!s} is {stored.get(key)!r} instead of settings; {REMEDY}")
+    return stored
 
 
 def write_config(cfg: DictConfig, path: Path) -> None:
     """The whole config under its final name in one step; references between settings stay, so that it can be used."""
     stored = cfg.copy()
-    stored.resume, stored.allow_changes = None, []  # said for one start, not for the next
+    stored.resume, stored.allow_changes, stored.trust = None, [], []  # said for one start, not for the next
     with replacing(path) as temporary:
         temporary.write_text(OmegaConf.to_yaml(stored), encoding="utf-8")
 
@@ -185,8 +186,8 @@ def changes_since(run_dir: Path, cfg: DictConfig) -> list[str]:
     """Which settings of a run differ from those that it had before, as "key: before -> now"."""
     if not (run_dir / CONFIG).is_file():
         return []
-    stored = stored_config(run_dir / CONFIG)
-    stored.run_dir = literal(cfg.run_dir)
+    stored = stored_config(run_dir / CONFIG, cfg)
+    stored.run_dir = escape(cfg.run_dir)
     before, now = (OmegaConf.to_container(config, resolve=True) for config in (stored, cfg))
     found = differences(before, now)  # type: ignore[arg-type]
     return [change for change in found if not change.startswith(OF_THE_START)]
