@@ -16,6 +16,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from melgan_vc import terminal
+from melgan_vc.config.hydra_settings import check_hydra_settings
 from melgan_vc.config.paths import CONF
 from melgan_vc.errors import UserError, explain_os_error
 
@@ -62,6 +63,7 @@ def command(config: str, optional: Sequence[str] = ()) -> Callable[[Task], Calla
             several = {"-m", "--multirun"} & set(sys.argv)  # where a comma parts values
             sys.argv[1:] = [word if several and "," in word else quoted(word) for word in sys.argv[1:]]
             with explained():
+                check_hydra_settings(sys.argv[1:], config)
                 hydra.main(version_base="1.3", config_path=str(CONF), config_name=config)(guarded)()
 
         return main
