@@ -155,6 +155,7 @@ def folders(cfg: DictConfig, prefix: str, sample_rate: int) -> "dict[str, list[C
 def of_run(run: DictConfig, bundle: Any, music: bool) -> "Material":
     """Recordings that a run held out, or those in folders of their own beside its domains', and those it trained on."""
     from melgan_vc.audio.stream import front_end
+    from melgan_vc.data.splits import recorded_least
     from melgan_vc.data.store import MelStore
     from melgan_vc.evaluation import data_report
     from melgan_vc.evaluation.advice import advice
@@ -163,6 +164,7 @@ def of_run(run: DictConfig, bundle: Any, music: bool) -> "Material":
     from melgan_vc.training.build import build_data
 
     data = build_data(run, bundle.audio, bundle.chunk)
+    data.least_held_out = recorded_least(bundle.provenance)
     if data.streamed:
         raise UserError("the run streamed its mels from shards; add source=DIR target=DIR with held-out recordings")
     data.setup()

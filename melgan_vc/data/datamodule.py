@@ -22,7 +22,7 @@ from melgan_vc.data.pool import PooledWindows, StreamedPairs
 from melgan_vc.data.preparation import Preparation
 from melgan_vc.data.prepare import prepare
 from melgan_vc.data.resident import ResidentWindows, home
-from melgan_vc.data.splits import Split
+from melgan_vc.data.splits import LEAST_HELD_OUT, Split
 from melgan_vc.data.store import MelStore
 from melgan_vc.data.streamed import StreamedStore, Streaming, Written, domain_of
 from melgan_vc.data.work import Work
@@ -55,6 +55,7 @@ class ChunkDataModule(L.LightningDataModule):
 
     Attributes:
         first_batch: number of the first batch of the training, more than 0 where it is resumed.
+        least_held_out: recordings that are held out of a domain with many; a resumed run keeps what it had.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class ChunkDataModule(L.LightningDataModule):
         self.preparation, self.work = preparation, work
         self.part, self.parts = part, parts
         self.first_batch = 0
+        self.least_held_out = LEAST_HELD_OUT
         self.stores: dict[str, MelStore | StreamedStore] = {}
         self.splits: dict[str, Split] = {}
 
@@ -119,14 +121,14 @@ class ChunkDataModule(L.LightningDataModule):
         made = prepare(corpus, self.audio, self.root, self.preparation, self.work)
         if made is None or not self.streamed:
             return made
-        return streamed.write(made, self.litdata, self.validation_share)
+        return streamed.write(made, self.litdata, self.validation_share, self.least_held_out)
 
     def setup(self, stage: str = "fit") -> None:
         if self.splits:
             return
         self.prepare_data()  # where other processes prepared, this finds what they made
         for domain, opened in self.stores.items():
-            split = opened.split(self.chunk.window, self.validation_share)
+            split = opened.split(self.chunk.window, self.validation_share, self.least_held_out)
             self.check(domain, opened, split)
             self.splits[domain] = split
             log.info("%s", self.describe(domain))

@@ -9,7 +9,7 @@ import numpy as np
 
 from melgan_vc.data.arrays import VerifiedArrays, length_of, lengths_and_checksums
 from melgan_vc.data.manifest import MANIFEST, Item, item_of, mels_name, read_lines
-from melgan_vc.data.splits import Segment, Split, split_items
+from melgan_vc.data.splits import LEAST_HELD_OUT, Segment, Split, split_items
 from melgan_vc.spec import AudioSpec
 
 OPEN_ARRAYS = 320  # files of a store that are mapped at a time: most stores have fewer
@@ -62,9 +62,9 @@ class MelStore:
     def seconds(self) -> float:
         return sum(item.seconds for item in self.items)
 
-    def split(self, window: int, share: float) -> Split:
-        """Which recordings train, and which of them, so large a share, are held out."""
-        return split_items(self.items, window, share)
+    def split(self, window: int, share: float, least: int = LEAST_HELD_OUT) -> Split:
+        """Return which recordings train and which are held out; see :func:`melgan_vc.data.splits.split_items`."""
+        return split_items(self.items, window, share, least)
 
     def start(self, segment: Segment, frames: int) -> np.ndarray:
         """The first frames (T, M) of a stretch."""

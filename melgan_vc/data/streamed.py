@@ -17,7 +17,7 @@ from melgan_vc.data import remote
 from melgan_vc.data.assembly import LOCKS
 from melgan_vc.data.corpora import Corpus, Recording, corpus_of
 from melgan_vc.data.manifest import MANIFEST, Item, write_lines
-from melgan_vc.data.splits import Segment, Split, split_items
+from melgan_vc.data.splits import LEAST_HELD_OUT, Segment, Split, split_items
 from melgan_vc.data.store import MelStore
 from melgan_vc.errors import UserError
 from melgan_vc.files import alone
@@ -99,8 +99,8 @@ class StreamedStore:
     roles: tuple[str, ...]
     streaming: Streaming
 
-    def split(self, window: int, share: float) -> Split:
-        """What the recordings were written for; a share that is asked for now comes too late."""
+    def split(self, window: int, share: float, least: int = LEAST_HELD_OUT) -> Split:
+        """Return what the recordings were written for; a share that is asked for now comes too late."""
         long = [(item, role) for item, role in zip(self.items, self.roles, strict=True) if item.frames >= window]
         train, validation = (
             tuple(Segment(item.path, 0, item.offset, item.frames) for item, role in long if role == wanted)
@@ -130,18 +130,19 @@ class StreamedStore:
         return library().StreamingDataset(address, shuffle=shuffle, drop_last=shuffle, seed=(seed or 0) % 2**31, **kept)
 
 
-def write(store: MelStore, streaming: Streaming, share: float) -> StreamedStore:
+def write(store: MelStore, streaming: Streaming, share: float, least: int = LEAST_HELD_OUT) -> StreamedStore:
     """Write a prepared domain as shards, unless they are there already.
 
     Args:
         store: of the domain.
         streaming: where.
         share: of the recordings that are held out.
+        least: recordings that are held out; see :func:`melgan_vc.data.splits.split_items`.
 
     Raises:
         UserError: the address cannot be written.
     """
-    identity = json.dumps([VERSION, store.content, share])
+    identity = json.dumps([VERSION, store.content, share, *([least] if least != 1 else [])])
     content = hashlib.sha256(identity.encode()).hexdigest()
     name = f"{store.folder.name.rpartition('-')[0]}-{content[:16]}"
     address = remote.joined(streaming.address, name)
@@ -151,16 +152,16 @@ def write(store: MelStore, streaming: Streaming, share: float) -> StreamedStore:
             folder = root / f".{name}.shards"
             shutil.rmtree(folder, ignore_errors=True)
             try:
-                write_shards(store, folder, content, share)
+                write_shards(store, folder, content, share, least)
                 remote.put(folder, address, last=MANIFEST)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
     return opened(address, streaming, store.audio)
 
 
-def write_shards(store: MelStore, folder: Path, content: str, share: float) -> None:
-    """The shards of both roles, and the manifest."""
-    split = split_items(store.items, 1, share)
+def write_shards(store: MelStore, folder: Path, content: str, share: float, least: int) -> None:
+    """Write the shards of both roles, and the manifest."""
+    split = split_items(store.items, 1, share, least)
     items = {item.path: item for item in store.items}
     lines: list[dict[str, Any]] = []
     for role in ROLES:

@@ -16,6 +16,7 @@ from torch import nn
 
 from melgan_vc.bundle import BEST_NAME, NAME, load
 from melgan_vc.data.datamodule import ChunkDataModule
+from melgan_vc.data.splits import RECORDED, recorded_least
 from melgan_vc.errors import UserError
 from melgan_vc.memory import keep_freed_memory
 from melgan_vc.training import ranks, record
@@ -87,6 +88,8 @@ def train_here(cfg: DictConfig) -> Path:
         if not first:
             L.seed_everything(cfg.seed + ranks.rank(), workers=True, verbose=False)  # for draws other than the first's
         data.first_batch = point.batch_count if point is not None else 0
+        if point is not None:
+            data.least_held_out = recorded_least(point.about)  # the split stays
         trainer = build_trainer(cfg, data.first_batch, stop)  # all settings are checked before any work
         module.about = settings_of(cfg, data)
         if point is not None:
@@ -97,7 +100,7 @@ def train_here(cfg: DictConfig) -> Path:
             data.prepare_data()
         ranks.barrier()  # the others find what it made
         data.setup()
-        module.about |= {"data": data.content, **card_of(cfg, data)}
+        module.about |= {"data": data.content, RECORDED: data.least_held_out, **card_of(cfg, data)}
         work = known_arithmetic(module, data.batch_size, data.audio.n_mels)
         module.batch_flop = work.batch if work is not None else None
         if point is not None:

@@ -6,10 +6,11 @@ from typing import Any
 from torch import nn
 
 from melgan_vc.bundle import Bundle, pack
+from melgan_vc.data.splits import RECORDED
 from melgan_vc.spec import AudioSpec
 from melgan_vc.training.module import MelganVC
 
-ABOUT = ("experiment", "version", "code", "seed", "data", "minutes", "card")
+ABOUT = ("experiment", "version", "code", "seed", "data", RECORDED, "minutes", "card")
 
 
 def snapshot(

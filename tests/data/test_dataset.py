@@ -59,6 +59,26 @@ def test_split_is_by_file_and_stays_when_files_are_added():
     assert len(few.train) + len(few.validation) == 40
 
 
+@pytest.mark.parametrize(("count", "share", "expected"), [(11, 0.01, 1), (12, 0.01, 3), (40, 0.01, 3), (40, 0.0, 0)])
+def test_of_many_recordings_three_are_held_out(count, share, expected):
+    many = items(*[50] * count)
+    split = split_items(many, 10, share)
+    assert (len(split.validation), len(split.train)) == (expected, count - expected)
+    assert split == split_items(many, 10, share), "the same each time"
+    as_before = split_items(many, 10, share, least=1)
+    assert len(as_before.validation) == min(1, expected)
+    assert {one.path for one in as_before.validation} <= {one.path for one in split.validation}
+
+
+def test_groups_are_held_out_until_there_are_three_recordings_but_never_all():
+    pairs = split_items(grouped(50, *[(f"{n // 2}", None) for n in range(12)]), 10, 0.01)
+    assert (len(pairs.validation), len(pairs.train)) == (4, 8)
+    two = split_items(grouped(50, ("a", None), *[("b", None)] * 11), 10, 0.01)
+    assert sorted((len(two.validation), len(two.train))) == [1, 11]
+    fixed = split_items(grouped(50, (None, "validation"), *[(None, None)] * 20), 10, 0.001)
+    assert [one.path for one in fixed.validation] == ["0.wav"], "a corpus that says what is held out decides"
+
+
 def test_short_recordings_are_named():
     split = split_items(items(50, 9, 50, 3), 10, 0.05)
     assert split.short == ("1.wav", "3.wav")

@@ -8,16 +8,19 @@ import sys
 import time
 
 import pytest
+import soundfile
 import torch
 from omegaconf import OmegaConf
 
 from melgan_vc import bundle
 from melgan_vc.cli import CONF
+from melgan_vc.data import datamodule
+from melgan_vc.data.splits import RECORDED
 from melgan_vc.errors import UserError
 from melgan_vc.evaluate import run_config
 from melgan_vc.training import run
 from melgan_vc.training.run_config import CommandLine
-from tests.conftest import ROOT, tiny_training
+from tests.conftest import ROOT, hum, tiny_training
 from tests.test_configs import composed
 
 
@@ -80,6 +83,29 @@ def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(more, two_domains, 
     assert 0 < kept < 40
     train(two_domains, folder, *more, "resume=auto")
     assert_same_files(whole, folder / "run")
+
+
+def test_a_run_of_an_older_version_keeps_its_split(tmp_path, monkeypatch):
+    """Which held out a single recording of any number where its share said no more."""
+    for domain, pitch in (("a", 200), ("b", 110)):
+        (tmp_path / domain).mkdir()
+        for number in range(13):
+            soundfile.write(tmp_path / domain / f"{number}.wav", hum(0.6, 8000, pitch, number), 8000)
+    domains = (tmp_path / "a", tmp_path / "b")
+    more = ["data.validation_share=0.01", "callbacks.validation.every_batches=100"]
+    monkeypatch.setattr(datamodule, "LEAST_HELD_OUT", 1)
+    whole = train(domains, tmp_path / "whole", *more)
+    cut = train(domains, tmp_path / "cut", *more, "trainer.max_batches=20")
+    monkeypatch.undo()
+    path = cut / "checkpoints" / "last.ckpt"
+    content = read(path)
+    assert content["about"].pop(RECORDED) == 1
+    torch.save(content, path)
+    train(domains, tmp_path / "cut", *more, "resume=auto")
+    assert (whole / bundle.NAME).read_bytes() == (cut / bundle.NAME).read_bytes()
+    assert bundle.load(cut).provenance[RECORDED] == 1
+    new = train(domains, tmp_path / "new", *more, "trainer.max_batches=1")
+    assert bundle.load(new).provenance[RECORDED] == 3
 
 
 def test_every_draw_and_counter_is_resumed(two_domains, tmp_path):
