@@ -13,7 +13,8 @@ from melgan_vc.data.manifest import is_count, mels_name, parse
 from melgan_vc.files import replacing
 
 BLOCK = 1 << 20  # bytes read at a time
-EXPONENT = 0x7C00  # of a float16; all of its bits are set in NaN and infinity
+MAGNITUDE = 0x7FFF  # all bits of a float16 but its sign
+EXPONENT = 0x7C00  # its exponent; all of these bits are set in NaN and infinity
 
 
 def write_header(file: BinaryIO, frames: int, bins: int) -> int:
@@ -66,9 +67,13 @@ def check_values(path: Path, crc32: int | None) -> None:
         return
     values = np.load(path, mmap_mode="r").reshape(-1)
     for first in range(0, len(values), BLOCK):
-        bits = values[first : first + BLOCK].view(np.uint16) & EXPONENT
-        if (bits == EXPONENT).any():
+        if not is_finite(values[first : first + BLOCK]):
             raise ValueError(f"{path.name} holds NaN or infinite values")
+
+
+def is_finite(values: np.ndarray) -> bool:
+    """Return whether a float16 array holds neither NaN nor infinity."""
+    return not values.size or bool((values.view(np.uint16) & MAGNITUDE).max() < EXPONENT)
 
 
 def array_line(number: int, length: int, crc32: int) -> dict[str, Any]:

@@ -211,7 +211,7 @@ class ChunkDataModule(L.LightningDataModule):
         opened = self.stores[domain]
         if isinstance(opened, StreamedStore):
             pieces = opened.reader("train", self.seed + stream)
-            return PooledWindows(pieces, self.chunk.window, self.litdata, self.seed, stream)
+            return PooledWindows(pieces, self.chunk.window, self.litdata, self.seed, stream, self.audio.n_mels)
         segments = self.splits[domain].train
         if self.max_silence < 1:
             segments = loud_stretches(opened.arrays, segments, self.chunk.window, self.max_silence, self.audio)

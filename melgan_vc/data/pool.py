@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from melgan_vc.data import remote
 from melgan_vc.data.dataset import Batch, mix
-from melgan_vc.data.streamed import Streaming
+from melgan_vc.data.streamed import Streaming, checked_piece, explained_reading
 from melgan_vc.errors import UserError
 
 
@@ -27,9 +26,10 @@ class PooledWindows:
         streaming: how many windows for each item, and items in the pool.
         seed: any whole number.
         stream: tells the domains apart.
+        bins: of the mels.
     """
 
-    def __init__(self, pieces: Any, window: int, streaming: Streaming, seed: int, stream: int) -> None:
+    def __init__(self, pieces: Any, window: int, streaming: Streaming, seed: int, stream: int, bins: int) -> None:
         self.pieces = pieces
         self.place = pieces.input_dir.url or pieces.input_dir.path
         self.length = len(pieces)  # of an epoch, in this process
@@ -37,6 +37,7 @@ class PooledWindows:
             raise UserError(f"{self.place}: has fewer pieces than there are processes; train in fewer of them")
         self.window = window
         self.streaming = streaming
+        self.bins = bins
         self.key = mix(mix(np.array([seed % 2**64], np.uint64)) + np.uint64(stream))[0]
 
     def items(self, first: int) -> Iterator[np.ndarray]:
@@ -45,14 +46,10 @@ class PooledWindows:
         self.pieces.set_epoch(1 + epoch)
         if place:
             self.pieces.load_state_dict(self.pieces.state_dict(place, 1, 1))
-        troubles = remote.troubles()
         while True:
-            try:
+            with explained_reading(self.place):
                 for item in self.pieces:
-                    yield item["mel"]
-            except troubles as error:
-                reason = " ".join(str(error).split())[:200]
-                raise UserError(f"{self.place}: was lost ({reason}); resume=auto goes on when it is back") from error
+                    yield checked_piece(item, self.bins)
 
     def batches(self, first: int, count: int, part: int, parts: int) -> Iterator[Tensor]:
         """Windows (B, S·W, M) float16 of batches of so many, from one batch on, of this one of several processes."""

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from melgan_vc.errors import UserError
 
 S3 = "s3://"
+LARGEST_TEXT = 1_000_000_000  # bytes of a manifest or index
 
 
 def is_remote(address: str) -> bool:
@@ -24,22 +25,31 @@ def joined(address: str, *names: str) -> str:
 
 
 def text(address: str) -> str | None:
-    """What a file holds; None if there is none.
+    """Return what a file holds; None if there is none.
 
     Raises:
-        UserError: the server does not answer, or refuses.
+        UserError: the server does not answer, or refuses; the file is absurdly large.
+        OSError, UnicodeDecodeError: the file cannot be read.
     """
+    too_large = UserError(f"{address}: is larger than {LARGEST_TEXT // 10**6} MB; it cannot be of this program")
     if not is_remote(address):
         path = Path(address)
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+        if not path.is_file():
+            return None
+        if path.stat().st_size > LARGEST_TEXT:
+            raise too_large
+        return path.read_text(encoding="utf-8")
     bucket, key = parted(address)
     with explained(address) as (client, errors):
         try:
-            return client.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+            body = client.get_object(Bucket=bucket, Key=key)["Body"].read(LARGEST_TEXT + 1)
         except errors.ClientError as error:
             if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
                 return None
             raise
+    if len(body) > LARGEST_TEXT:
+        raise too_large
+    return str(body.decode())
 
 
 def put(folder: Path, address: str, last: str) -> None:
@@ -63,14 +73,6 @@ def parted(address: str) -> tuple[str, str]:
     if not bucket or not key:
         raise UserError(f"{address}: give s3://BUCKET/PATH")
     return bucket, key.rstrip("/")
-
-
-def troubles() -> tuple[type[Exception], ...]:
-    """What litdata's reading of a server fails with."""
-    from botocore import exceptions
-    from obstore.exceptions import BaseError
-
-    return BaseError, exceptions.BotoCoreError, exceptions.ClientError, RuntimeError, OSError
 
 
 @contextmanager

@@ -5,7 +5,8 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from melgan_vc.config.paths import expand_user
 from melgan_vc.data import remote
+from melgan_vc.data.arrays import is_finite
 from melgan_vc.data.assembly import LOCKS
 from melgan_vc.data.corpora import Corpus, Recording, corpus_of
-from melgan_vc.data.manifest import MANIFEST, Item, write_lines
+from melgan_vc.data.manifest import MANIFEST, Item, item_of, parse_lines, write_lines
+from melgan_vc.data.shard_index import INDEX, CheckedIndexes, read_index
 from melgan_vc.data.splits import LEAST_HELD_OUT, Segment, Split, split_items
 from melgan_vc.data.store import MelStore
 from melgan_vc.errors import UserError
@@ -27,7 +31,6 @@ VERSION = 1
 PIECE = 2048  # frames of an item of the shards at most; a longer recording is several
 SHARD = "64MB"
 ROLES = ("train", "validation")
-INDEX = "index.json"
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Written(Corpus):
 
 def domain_of(given: str | Sequence[str] | Corpus) -> Corpus:
     """A domain as a config names it: a corpus, folders, or the address of its shards."""
-    if isinstance(given, str) and (remote.is_remote(given) or (Path(given).expanduser() / ROLES[0] / INDEX).is_file()):
+    if isinstance(given, str) and (remote.is_remote(given) or (expand_user(given) / ROLES[0] / INDEX).is_file()):
         return Written(given)
     return corpus_of(given)
 
@@ -114,20 +117,61 @@ class StreamedStore:
         held: list[np.ndarray] = []
         number = segment.offset
         while sum(map(len, held)) < min(frames, segment.frames):
-            held.append(pieces[number]["mel"])
+            held.append(self.piece(pieces, number))
             number += 1
         return np.concatenate(held)[:frames]
+
+    def piece(self, pieces: Any, number: int) -> np.ndarray:
+        """Return a piece (T, M) of a reader.
+
+        Raises:
+            UserError: it is damaged, or cannot be read.
+        """
+        with explained_reading(self.address):
+            return checked_piece(pieces[number], self.audio.n_mels)
 
     def reader(self, role: str, seed: int | None = None) -> Any:
         """litdata's reader of the shards of a role; shuffled where a seed is given."""
         kept: dict[str, Any] = {}
+        folder = Path(self.address)
         if remote.is_remote(self.address):
             folder = Path(self.streaming.prepared) / ".streamed"
             folder.mkdir(parents=True, exist_ok=True)
             kept = {"cache_dir": str(folder), "max_cache_size": int(self.streaming.cache_gb * 1e9)}
         shuffle = seed is not None
         address = remote.joined(self.address, role)
-        return library().StreamingDataset(address, shuffle=shuffle, drop_last=shuffle, seed=(seed or 0) % 2**31, **kept)
+        streaming = library()
+        streaming.config.load_index_file.folders |= {folder.absolute(), folder.resolve()}
+        return streaming.StreamingDataset(address, shuffle=shuffle, drop_last=shuffle, seed=(seed or 0) % 2**31, **kept)
+
+
+@contextmanager
+def explained_reading(place: str) -> Iterator[None]:
+    """Tell in one line whatever litdata fails with on shards that are damaged, gone or behind a lost server."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # of litdata, obstore, botocore, or of any module that decodes damaged bytes
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise UserError(
+            f"{place}: cannot be read ({reason}); check the server or the disk, then add resume=auto; if the shards "
+            "are damaged, write them again"
+        ) from error
+
+
+def checked_piece(item: Any, bins: int) -> np.ndarray:
+    """Return the mel (T, M) of an item of the shards.
+
+    Raises:
+        ValueError: it is none.
+    """
+    mel = item.get("mel") if isinstance(item, dict) else None
+    if not isinstance(mel, np.ndarray) or mel.dtype != np.float16 or mel.ndim != 2 or mel.shape[1] != bins:
+        raise ValueError(f"a piece is not a float16 array (frames, {bins})")
+    if not 0 < len(mel) <= PIECE or not is_finite(np.ascontiguousarray(mel)):
+        raise ValueError("a piece is empty or too long, or holds NaN or infinite values")
+    return mel
 
 
 def write(store: MelStore, streaming: Streaming, share: float, least: int = LEAST_HELD_OUT) -> StreamedStore:
@@ -187,23 +231,47 @@ def opened(address: str, streaming: Streaming, audio: AudioSpec) -> StreamedStor
     Raises:
         UserError: nothing is there, or not whole, or its mels are others than the training's.
     """
-    content = remote.text(remote.joined(address, MANIFEST))
+    place = remote.joined(address, MANIFEST)
+    try:
+        content = remote.text(place)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{place}: cannot be read ({error}); write the shards again") from error
     if content is None:
         raise UserError(
             f"{address}: holds no {MANIFEST}; write shards there with python -m melgan_vc.prepare data.store=litdata"
         )
     try:
-        head, *lines = (json.loads(line) for line in content.splitlines())
+        head, *lines = parse_lines(content.splitlines())
         roles = tuple(line.pop("role") for line in lines)
-        items = tuple(Item(**line) for line in lines)
-        store = StreamedStore(address, head["content"], AudioSpec(**head["audio"]), items, roles, streaming)
+        items = tuple(item_of(line) for line in lines)
+        store = StreamedStore(address, str(head["content"]), AudioSpec(**head["audio"]), items, roles, streaming)
+        counts = piece_counts(store)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{address}: its {MANIFEST} is damaged ({error}); remove it and write the shards again"
         ) from error
     if store.audio != audio:
         raise UserError(f"{address}: holds mels of {store.audio}, the training wants {audio}; give the same audio")
+    for role, count in counts.items():
+        if count:
+            read_index(remote.joined(address, role), count)
     return store
+
+
+def piece_counts(store: StreamedStore) -> dict[str, int]:
+    """Return how many pieces the shards of each role hold.
+
+    Raises:
+        ValueError: a recording has another role, or is not where those before it end.
+    """
+    counts = dict.fromkeys(ROLES, 0)
+    for item, role in zip(store.items, store.roles, strict=True):
+        if role not in ROLES or item.offset != counts[role]:
+            raise ValueError(f"the line of {item.path[:80]!r} has a wrong role or offset")
+        counts[role] += -(-item.frames // PIECE)
+    if not counts[ROLES[0]]:
+        raise ValueError("it names no recording for training")
+    return counts
 
 
 def library() -> Any:
@@ -214,10 +282,12 @@ def library() -> Any:
     """
     try:
         from litdata import streaming
-        from litdata.streaming import downloader
+        from litdata.streaming import config, downloader
     except ImportError as error:
         raise UserError("data.store=litdata needs litdata: pip install 'melgan_vc[litdata]'") from error
     logging.getLogger("litdata").setLevel(logging.ERROR)  # else it advises caches of over 25 GB
     if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
         downloader._OBSTORE_CLIENT_OPTIONS["allow_http"] = "true"  # for servers in the house, that it refuses else
+    if not isinstance(config.load_index_file, CheckedIndexes):
+        config.load_index_file = CheckedIndexes(config.load_index_file)
     return streaming

@@ -1,13 +1,16 @@
 """Mels that are streamed from litdata shards: in a folder, and from an S3-compatible server on this machine."""
 
 import itertools
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +46,7 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StreamedStore:
 
 
 def windows(store: StreamedStore, seed: int = 5) -> PooledWindows:
-    return PooledWindows(store.reader("train", seed), WINDOW, store.streaming, seed, 0)
+    return PooledWindows(store.reader("train", seed), WINDOW, store.streaming, seed, 0, TINY_AUDIO.n_mels)
 
 
 def take(store: StreamedStore, first: int, count: int, part: int = 0, parts: int = 1) -> list[torch.Tensor]:
@@ -112,19 +115,111 @@ def test_shards_that_are_lost_are_told(written: StreamedStore) -> None:
     pieces = windows(written)
     for path in (Path(written.address) / "train").glob("*.bin"):
         path.unlink()
-    with pytest.raises(UserError, match="was lost"):
+    with pytest.raises(UserError, match="cannot be read"):
         next(pieces.batches(0, 8, 0, 1))
+
+
+class Spy:
+    """An object whose unpickling leaves a trace."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.trace),)
+
+
+def test_shards_of_pickles_run_nothing(written: StreamedStore, tmp_path: Path) -> None:
+    """By the index that litdata itself writes for them, with and without our check before it reads it."""
+    role, trace = Path(written.address) / "train", tmp_path / "trace"
+    shutil.rmtree(role)
+    role.mkdir()
+    cache = streamed.library().Cache(str(role), chunk_bytes="1MB")
+    for number in range(24):
+        cache[number] = {"mel": Spy(trace)}
+    cache.done()
+    cache.merge()
+    assert "pickle" in (role / "index.json").read_text()
+    with pytest.raises(UserError, match=r"train/index.json: its data_format is .*pickle"):
+        streamed.opened(written.address, written.streaming, TINY_AUDIO)
+    with pytest.raises(UserError, match="data_format is"):
+        next(windows(written).batches(0, 8, 0, 1))
+    assert not trace.exists()
+
+
+def test_an_index_that_changes_after_the_check_is_refused(written: StreamedStore) -> None:
+    again = streamed.opened(written.address, written.streaming, TINY_AUDIO)
+    spec = {"type": "collections.defaultdict", "children_spec": [], "context": json.dumps(
+        {"default_factory_module": "this", "default_factory_name": "s", "dict_context": []})}  # fmt: skip
+    edit(written, lambda index: index["config"].update(data_spec=json.dumps([1, spec])))
+    with pytest.raises(UserError, match="data_spec"):
+        windows(again)
+    assert "this" not in sys.modules
+
+
+def edit(store: StreamedStore, change: Callable[[dict[str, Any]], object]) -> None:
+    path = Path(store.address) / "train" / "index.json"
+    index = json.loads(path.read_text())
+    change(index)
+    path.write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda index: index["config"].update(data_format=["graph:pickle"]), "data_format"),
+        (lambda index: index["config"].update(data_format=["numpy", "numpy"]), "data_format"),
+        (lambda index: index["config"].update(item_loader="ParquetLoader"), "item_loader"),
+        (lambda index: index["config"].update(compression="zstd"), "compression"),
+        (lambda index: index["config"].update(encryption={"algorithm": "fernet"}), "encryption"),
+        (lambda index: index["config"].update(format="mds"), "unknown settings format"),
+        (lambda index: index.update(shards=[]), "is not an index"),
+        (lambda index: index["chunks"].clear(), "is not an index"),
+        (lambda index: index["chunks"][0].update(filename="../chunk-0-0.bin"), "names the shard"),
+        (lambda index: index["chunks"][0].update(filename="/etc/passwd"), "names the shard"),
+        (lambda index: index["chunks"][0].update(filename="chunk-0-1.bin"), "twice"),
+        (lambda index: index["chunks"][0].update(filename="chunk-9-9.bin"), "not there"),
+        (lambda index: index["chunks"][0].update(chunk_bytes=10**12), "bytes"),
+        (lambda index: index["chunks"][0].update(chunk_bytes=100), "has 100 bytes, it has"),
+        (lambda index: index["chunks"][0].update(chunk_size=-1), "pieces"),
+        (lambda index: index["chunks"][0].update(chunk_size=7), "counts other pieces"),
+        (lambda index: index["chunks"][0].update(dim=3), "does not describe"),
+        (lambda index: index["chunks"].append(5), "does not describe"),
+        (lambda index: index.update(chunks=5), "is not an index"),
+    ],
+)
+def test_an_index_of_another_kind_is_refused(written: StreamedStore, change, words: str) -> None:
+    edit(written, change)
+    with pytest.raises(UserError, match=words):
+        streamed.opened(written.address, written.streaming, TINY_AUDIO)
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "{}", "[]", "null", '{"chunks": NaN}', "\x00"])
+@pytest.mark.parametrize("name", ["train/index.json", "manifest.jsonl"])
+def test_a_damaged_index_or_manifest_is_one_line(written: StreamedStore, name: str, text: str) -> None:
+    (Path(written.address) / name).write_text(text)
+    with pytest.raises(UserError, match="write"):
+        streamed.opened(written.address, written.streaming, TINY_AUDIO)
+
+
+def test_damaged_pieces_are_one_line(written: StreamedStore) -> None:
+    for path in (Path(written.address) / "train").glob("*.bin"):
+        data = np.frombuffer(path.read_bytes(), np.uint8).copy()
+        data[60:] = 0xFF
+        path.write_bytes(data.tobytes())
+    with pytest.raises(UserError, match=r"cannot be read \("):
+        next(windows(written).batches(0, 8, 0, 1))
 
 
 def test_more_processes_than_pieces_are_refused(written: StreamedStore) -> None:
     pieces = written.reader("train", 0)
     pieces.distributed_env.world_size = 10**4
     with pytest.raises(UserError, match="fewer pieces than there are processes"):
-        PooledWindows(pieces, WINDOW, written.streaming, 0, 0)
+        PooledWindows(pieces, WINDOW, written.streaming, 0, 0, TINY_AUDIO.n_mels)
 
 
 def test_short_pieces_alone_are_refused(written: StreamedStore) -> None:
-    long = PooledWindows(written.reader("train", 0), 400, written.streaming, 0, 0)
+    long = PooledWindows(written.reader("train", 0), 400, written.streaming, 0, 0, TINY_AUDIO.n_mels)
     with pytest.raises(UserError, match="none is as long as a window"):
         next(long.batches(0, 8, 0, 1))
 
