@@ -1,14 +1,16 @@
 """Where the recordings of a domain are: folders, a table, or whatever else gives them names."""
 
-import csv
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from melgan_vc.config.paths import expand_user
 from melgan_vc.data.corpus import find, locate_all
+from melgan_vc.data.manifest import SPLITS
+from melgan_vc.data.table_rows import read_rows
 from melgan_vc.errors import UserError
-
-SPLITS = ("train", "validation", "test")
+from melgan_vc.text import printable
 
 
 @dataclass(frozen=True)
@@ -81,37 +83,35 @@ class Table(Corpus):
     """The rows of a CSV file with the columns path and domain, and perhaps split, group and speaker.
 
     Args:
-        table: the file; paths in it that are not whole start from its folder.
+        table: the file; paths in it that are not absolute start from its folder.
         domain: whose rows are taken.
     """
 
     def __init__(self, table: str, domain: str) -> None:
-        self.table = Path(table).expanduser()
+        self.table = expand_user(table)
         self.domain = domain
         self.place = f"{self.table} ({domain})"
         self.label = f"{self.table.stem}-{domain}"
 
     def recordings(self) -> dict[str, Recording]:
-        try:
-            with self.table.open(encoding="utf-8-sig", newline="") as file:
-                rows = list(csv.DictReader(file))
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise UserError(f"{self.table}: cannot be read as a CSV table ({error}); give one in UTF-8") from error
-        missing = {"path", "domain"} - set(rows[0] if rows else ())
-        if missing:
-            raise UserError(
-                f"{self.table}: has no column {', '.join(sorted(missing))}; give path, domain, split, group, speaker"
-            )
-        found = {}
-        for row in rows:
-            if row["domain"] == self.domain:
-                path = self.table.parent / Path(row["path"]).expanduser()
-                group, split, speaker = (row.get(column) or None for column in ("group", "split", "speaker"))
-                found[row["path"]] = Recording(path, group, split, speaker=speaker)
+        rows = read_rows(self.table)
+        found = {
+            row.path: Recording(self.located(row.path), row.group, row.split, speaker=row.speaker)
+            for row in rows
+            if row.domain == self.domain.strip().casefold()
+        }
         if not found:
-            domains = ", ".join(sorted({str(row["domain"]) for row in rows}))
+            domains = ", ".join(sorted({printable(row.domain) for row in rows}))
             raise UserError(f"{self.table}: has no row of domain {self.domain!r}; its domains are {domains}")
         return found
+
+    def located(self, name: str) -> Path:
+        """Return where a recording of the table is; on other systems than Windows, ``\\`` may part folders, too."""
+        path = self.table.parent / expand_user(name)
+        if "\\" in name and not os.path.lexists(path):
+            other = self.table.parent / name.replace("\\", "/")
+            return other if other.is_file() else path
+        return path
 
 
 def by_name(folder: Path, paths: Sequence[Path]) -> dict[str, Path]:

@@ -1,12 +1,17 @@
 """Find the recordings of a domain."""
 
+import logging
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from melgan_vc.audio.decode import SUFFIXES
+from melgan_vc.config.paths import expand_user
 from melgan_vc.errors import UserError
+from melgan_vc.text import printable
 
+log = logging.getLogger(__name__)
 BUNDLED = "bundled:"
 LITDATA = "litdata"  # as data.store: mels are streamed
 BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "bundled"
@@ -21,7 +26,7 @@ def locate(name: str) -> Path:
     """The folder or file of a path as users write it: ~ is expanded, ``bundled:voices/source`` is package data."""
     if name.startswith(BUNDLED):
         return BUNDLED_FOLDER / name.removeprefix(BUNDLED)
-    return Path(name).expanduser()
+    return expand_user(name)
 
 
 def locate_all(names: str | Sequence[str]) -> tuple[Path, ...]:
@@ -37,28 +42,47 @@ def locate_all(names: str | Sequence[str]) -> tuple[Path, ...]:
 
 
 def find(folder: Path) -> list[Path]:
-    """All recordings under a folder, nested and behind links too, sorted by path.
+    """Return all recordings under a folder, nested and behind links too, sorted by path.
+
+    A folder in it that cannot be read is told in the log.
 
     Raises:
-        UserError: no such folder, or no recording in it.
+        UserError: no such folder, none that can be read, or no recording in it.
     """
-    if not folder.exists():
-        raise UserError(f"{folder}: no such folder; give one with recordings, such as wav, flac, mp3 or m4a")
-    if not folder.is_dir():
-        raise UserError(f"{folder}: is a file; give the folder that holds the recordings")
-    files = walk(folder)
+    try:
+        mode = folder.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise UserError(
+            f"{printable(folder)}: no such folder; give one with recordings, such as wav, flac, mp3 or m4a"
+        ) from error
+    except OSError as error:
+        raise UserError(f"{printable(folder)}: cannot be read ({error.strerror}); give another folder") from error
+    if not stat.S_ISDIR(mode):
+        raise UserError(f"{printable(folder)}: is a file; give the folder that holds the recordings")
+    files, errors = walk(folder)
+    for failure in errors:
+        if failure.filename == str(folder):
+            raise UserError(f"{printable(folder)}: cannot be read ({failure.strerror}); check its rights") from failure
+        log.warning(
+            "warning: %s: cannot be read (%s), so the recordings in it are skipped; check its rights",
+            printable(failure.filename), failure.strerror,
+        )  # fmt: skip
     found = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
     if not found:
         there = f" ({len(files)} other files are there)" if files else ""
-        raise UserError(f"{folder}: no recordings found{there}; put wav, flac, ogg, mp3 or m4a files there")
+        raise UserError(f"{printable(folder)}: no recordings found{there}; put wav, flac, ogg, mp3 or m4a files there")
     return found
 
 
-def walk(folder: Path) -> list[Path]:
-    """Files under a folder, but for hidden ones; each real folder once, so that circles of links end."""
+def walk(folder: Path) -> tuple[list[Path], list[OSError]]:
+    """Return the files under a folder but for hidden ones, and the errors of folders that cannot be read.
+
+    Each real folder is visited once, so that circles of links end.
+    """
     files: list[Path] = []
+    errors: list[OSError] = []
     seen: set[str] = set()
-    for root, folders, names in os.walk(folder, followlinks=True):
+    for root, folders, names in os.walk(folder, onerror=errors.append, followlinks=True):
         real = os.path.realpath(root)
         if real in seen:
             folders.clear()
@@ -66,4 +90,4 @@ def walk(folder: Path) -> list[Path]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         files += [Path(root) / name for name in names if not name.startswith(".")]
-    return files
+    return files, errors

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from melgan_vc.config.paths import expand_user
 from melgan_vc.data.corpora import Corpus, Recording
 from melgan_vc.errors import UserError
 
@@ -22,7 +23,7 @@ class Known(Corpus):
     kind = "speaker"  # what the parts are
 
     def __init__(self, root: str, parts: str | Sequence[str]) -> None:
-        self.root = Path(root).expanduser()
+        self.root = expand_user(root)
         self.parts = [parts] if isinstance(parts, str) else [str(part) for part in parts]
         if not self.parts:
             raise UserError(f"{self.title}: no {self.kind} is given; give one of {', '.join(self.known()) or '...'}")

@@ -143,9 +143,9 @@ def test_a_table_names_recordings_domains_splits_and_groups(two_domains, tmp_pat
     with pytest.raises(UserError, match=r"x\.wav: its split is 'some'; give one of train, validation, test"):
         corpora.Table(str(table), "a").recordings()
     table.write_text("file\nx.wav\n")
-    with pytest.raises(UserError, match="has no column domain, path"):
+    with pytest.raises(UserError, match="has no column path, domain"):
         corpora.Table(str(table), "a").recordings()
-    with pytest.raises(UserError, match=r"none\.csv: cannot be read"):
+    with pytest.raises(UserError, match=r"none\.csv: no such file"):
         corpora.Table(str(tmp_path / "none.csv"), "a").recordings()
 
 

@@ -1,0 +1,204 @@
+"""Rows of a table of recordings as spreadsheets and people write it: read as it is meant, or refused by line."""
+
+import codecs
+import csv
+import difflib
+import io
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from melgan_vc.data.manifest import SPLITS
+from melgan_vc.errors import UserError
+from melgan_vc.text import printable
+
+log = logging.getLogger(__name__)
+COLUMNS = ("path", "domain", "split", "group", "speaker")
+NEEDED = COLUMNS[:2]
+SEPARATORS = (",", ";", "\t", "|")
+DOMAINS = ("source", "target")
+LARGEST = 200_000_000  # bytes
+ENCODINGS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark this begins with
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A recording in a table.
+
+    Attributes:
+        line: of the file that the row ends in, from 1.
+        path: as written there.
+        domain: in lower case.
+        split: "train", "validation" or "test"; None where the table does not say.
+        group, speaker: None where it does not say.
+    """
+
+    line: int
+    path: str
+    domain: str
+    split: str | None = None
+    group: str | None = None
+    speaker: str | None = None
+
+
+def read_rows(table: Path) -> list[Row]:
+    """Return the rows of a CSV file with the columns path and domain, and perhaps split, group and speaker.
+
+    Separated by commas, semicolons, tabs or bars; in UTF-8, or UTF-16 with its mark; blank lines, spaces around
+    values, upper case in names of columns, domains and splits, and Excel's ``sep=;`` make no difference.
+
+    Raises:
+        UserError: it cannot be read, or a row is not clear; the message names file and line.
+    """
+    lines = parsed(table, decoded(table))
+    header = next(lines, None)
+    if header is None:
+        raise UserError(f"{shown(table)}: is empty; give a table with the columns {', '.join(COLUMNS)}")
+    places = columns(table, *header)
+    rows: dict[str, Row] = {}
+    found = []
+    for number, values in lines:
+        row = row_of(table, number, values, places, len(header[1]))
+        before = rows.setdefault(f"{row.domain}\0{row.path}", row)
+        if before is row:
+            found.append(row)
+        elif (before.split, before.group, before.speaker) != (row.split, row.group, row.speaker):
+            raise UserError(
+                f"{shown(table)}, line {number}: {printable(row.path)} is in line {before.line} too, with another "
+                "split, group or speaker; remove one of them"
+            )
+    if not found:
+        raise UserError(f"{shown(table)}: has no rows; give one for each recording")
+    return found
+
+
+def shown(table: Path) -> str:
+    return printable(table)
+
+
+def decoded(table: Path) -> str:
+    """Return the text of a table.
+
+    Raises:
+        UserError: it cannot be read, or is not text.
+    """
+    try:
+        if not table.is_file():
+            found = "is no table" if table.exists() else "no such file"
+            raise UserError(f"{shown(table)}: {found}; give a CSV file with the columns {', '.join(COLUMNS)}")
+        if table.stat().st_size > LARGEST:
+            raise UserError(f"{shown(table)}: is larger than {LARGEST // 10**6} MB, too large for a table; split it")
+        content = table.read_bytes()
+    except (OSError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{shown(table)}: cannot be read ({reason}); give a CSV file") from error
+    encoding = next((name for mark, name in ENCODINGS.items() if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{shown(table)}, line {line}: is not {encoding.removesuffix('-sig').upper()}; save the table as CSV UTF-8"
+        ) from error
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise UserError(f"{shown(table)}, line {line}: holds a NUL; save the table as CSV UTF-8")
+    return text
+
+
+def parsed(table: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Give line number and values of each row that is not blank, the header first."""
+    first, _, rest = text.partition("\n")
+    separator, skipped = None, 0
+    if first.strip().strip('"').lower().startswith("sep=") and len(first.strip().strip('"')) == 5:
+        separator, text, skipped = first.strip().strip('"')[4], rest, 1
+    if separator is None:
+        header = next((line for line in text.splitlines() if line.strip(" \t\r\n,;|")), "")
+        separator = max(SEPARATORS, key=lambda one: len({*split_names(header, one)} & {*COLUMNS}))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    while True:
+        try:
+            values = next(reader, None)
+        except csv.Error as error:
+            raise UserError(
+                f"{shown(table)}, line {reader.line_num + skipped}: cannot be read as CSV ({error}); check the quotes"
+            ) from error
+        if values is None:
+            return
+        values = [value.strip() for value in values]
+        if any(values):
+            yield reader.line_num + skipped, values
+
+
+def split_names(header: str, separator: str) -> list[str]:
+    """Return names of columns as they are compared."""
+    return [name.strip().strip('"').strip().casefold() for name in header.split(separator)]
+
+
+def columns(table: Path, line: int, header: Sequence[str]) -> dict[str, int]:
+    """Return the place of each column that is used.
+
+    Raises:
+        UserError: one is missing, there twice, or written wrongly.
+    """
+    names = [name.casefold() for name in header]
+    place = f"{shown(table)}, line {line}"
+    missing = [name for name in NEEDED if name not in names]
+    unknown = [name for name in names if name and name not in COLUMNS]
+    absent = [name for name in COLUMNS if name not in names]
+    for name in unknown:
+        close = difflib.get_close_matches(name, absent, n=1, cutoff=0.75)
+        if close:
+            raise UserError(f"{place}: has the column {printable(name)!r}; did you mean {close[0]}?")
+    if missing:
+        raise UserError(
+            f"{place}: has no column {', '.join(missing)}; the first line names the columns {', '.join(COLUMNS)}"
+        )
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    if twice:
+        raise UserError(f"{place}: has the column {twice[0]} twice; rename one")
+    if unknown:
+        report_unknown(table, tuple(unknown))
+    return {name: names.index(name) for name in COLUMNS if name in names}
+
+
+@lru_cache
+def report_unknown(table: Path, names: tuple[str, ...]) -> None:
+    """Name the columns that nothing reads, once for both domains."""
+    log.info("%s: nothing reads the columns %s", shown(table), printable(", ".join(names)))
+
+
+def row_of(table: Path, line: int, values: Sequence[str], places: Mapping[str, int], width: int) -> Row:
+    """Return a row.
+
+    Raises:
+        UserError: it is not clear.
+    """
+    place = f"{shown(table)}, line {line}"
+    if any(values[width:]):
+        raise UserError(f"{place}: has {len(values)} values for {width} columns; put values with a separator in quotes")
+    given = {name: values[number] if number < len(values) else "" for name, number in places.items()}
+    for name in NEEDED:
+        if not given[name]:
+            raise UserError(f"{place}: has no {name}; give one, or remove the line")
+    domain, split = given["domain"].casefold(), given.get("split", "").casefold()
+    if domain not in DOMAINS:
+        close = difflib.get_close_matches(domain, DOMAINS, n=1, cutoff=0.75)
+        if close:
+            raise UserError(f"{place}: its domain is {printable(given['domain'])!r}; did you mean {close[0]}?")
+    if split and split not in SPLITS:
+        raise UserError(
+            f"{place}: {printable(given['path'])}: its split is {printable(given['split'])!r}; give one of "
+            f"{', '.join(SPLITS)}"
+        )
+    return Row(line, given["path"], domain, split or None, given.get("group") or None, given.get("speaker") or None)
