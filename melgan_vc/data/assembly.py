@@ -154,6 +154,11 @@ def assemble(wanted: Assembly, work: Work, verified: VerifiedArrays) -> tuple[As
                 return wanted, {}
             results = [unit.result(wanted.folder, wanted.bins) for unit in units]
             left = sum(one is None for one in results)
+            if left and parts == 1:
+                raise UserError(
+                    f"{wanted.folder}: {left} of {len(units)} parts are damaged right after they were made; check the "
+                    "disk, or choose another place with data.store="
+                )
             if left:
                 log.info("%d of %d parts of %s are done", len(units) - left, len(units), wanted.home)
                 return None

@@ -1,6 +1,5 @@
 """The work of a preparation: units of some recordings, each of them done whole or not at all."""
 
-import errno
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,8 +8,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from melgan_vc.audio.stream import FrontEnd
-from melgan_vc.data.arrays import array_line, check_shape, checksum, lengths_and_checksums, write_header
+from melgan_vc.data.arrays import array_line, check_shape, checksum, is_finite, lengths_and_checksums, write_header
 from melgan_vc.data.digests import Digest, change_of
+from melgan_vc.data.faults import explained_recording
 from melgan_vc.data.manifest import Item, item_of, mels_name, read_lines, write_lines
 from melgan_vc.data.meter import Meter
 from melgan_vc.data.preparation import Preparation, RecordingMel
@@ -22,8 +22,8 @@ UNITS = 256  # that many recordings are shared out to, about
 UNIT_BYTES = 8_000_000  # of recordings in a unit, at least; a longer recording is one alone
 UNIT_FILES = 2000  # in a unit, at most
 PATCH = 65536  # frames that are raised to a recording's floor at a time
+TOO_LARGE = "{}: its samples are too large to be sound; export the recording again"
 CHANGED = "changed"  # key of a line on a recording that must be tried again
-CONCERNS_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,8 @@ def prepared(
     """Write the frames of a recording at the end of a file; returns what the manifest says of it."""
     failed = {"path": task.name, "sha256": task.digest.sha256}
     try:
-        frames, reason = append(file, recording, meter), None
+        with np.errstate(over="ignore", invalid="ignore"):  # of samples that are TOO_LARGE
+            frames, reason = append(file, recording, meter), None
     except UserError as error:
         frames, reason = 0, str(error)
     change = change_of(Path(task.path), task.digest)
@@ -176,7 +177,12 @@ def prepared(
         return failed | {"reason": change, CHANGED: True}
     if reason is not None:
         return failed | {"reason": reason}
-    return entry(task, shard, offset, frames, recording)
+    line = entry(task, shard, offset, frames, recording)
+    try:
+        item_of(line)
+    except ValueError:  # levels that are not numbers
+        return failed | {"reason": TOO_LARGE.format(task.path)}
+    return line
 
 
 def append(file: BinaryIO, recording: RecordingMel, meter: Meter) -> int:
@@ -189,9 +195,10 @@ def append(file: BinaryIO, recording: RecordingMel, meter: Meter) -> int:
     start, frames, told = file.tell(), 0, 0.0
     bins = 0
     for block in decoded(recording):
-        if not np.isfinite(block).all():
-            raise UserError(f"{recording.path}: its samples are too large to be sound; export the recording again")
-        file.write(np.ascontiguousarray(block).tobytes())
+        block = np.ascontiguousarray(block)
+        if not is_finite(block):
+            raise UserError(TOO_LARGE.format(recording.path))
+        file.write(block.tobytes())
         frames, bins = frames + len(block), block.shape[1]
         meter.add((recording.level.samples - told) / recording.rate)
         told = recording.level.samples
@@ -204,22 +211,13 @@ def append(file: BinaryIO, recording: RecordingMel, meter: Meter) -> int:
 
 
 def decoded(recording: RecordingMel) -> Iterator[np.ndarray]:
-    """Give the blocks of a recording; whatever fails while it is read is a fault of this recording alone.
+    """Give the blocks of a recording.
 
     Raises:
         UserError: it cannot be used.
     """
-    try:
+    with explained_recording(recording.path):
         yield from recording.blocks()
-    except UserError:
-        raise
-    except Exception as error:  # decoders fail in any way on a damaged file, and the other recordings are whole
-        if isinstance(error, OSError) and error.errno in CONCERNS_ALL:
-            raise
-        text = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise UserError(
-            f"{recording.path}: cannot be decoded ({type(error).__name__}: {text}); export the recording again"
-        ) from error
 
 
 def raise_to(floor: np.float16, file: BinaryIO, start: int, frames: int, bins: int) -> None:

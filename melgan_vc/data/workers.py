@@ -49,7 +49,8 @@ def work(units: Sequence[Unit], folder: Path, settings: Settings, count: int, pr
         for meter, done in results(todo, folder, settings, count):
             bar.update(done)
             hours = meter.seconds / 3600
-            bar.set_postfix_str(f"{hours:.2f} h, {hours / max(time.monotonic() - start, 1e-9) * 3600:.0f} h each hour")
+            speed = meter.seconds / max(time.monotonic() - start, 1e-9)
+            bar.set_postfix_str(f"{hours:.2f} h of sound, {speed:.0f}x real time", refresh=False)
 
 
 def results(units: Sequence[Unit], folder: Path, settings: Settings, count: int) -> Iterator[tuple[Meter, int]]:

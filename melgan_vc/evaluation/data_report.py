@@ -101,6 +101,7 @@ def write_figures(path: Path, domains: Sequence[Domain], found: Sequence[Advice]
 
 def write_page(path: Path, domains: Sequence[Domain], found: Sequence[Advice]) -> None:
     audio = domains[0].audio
+    frames = next((len(one.mel) for domain in domains for one in domain.windows), 0)
     content = {
         "title": "The recordings of a training",
         "domains": [described(domain, path.parent) for domain in domains],
@@ -108,7 +109,7 @@ def write_page(path: Path, domains: Sequence[Domain], found: Sequence[Advice]) -
         "rows": rows(domains),
         "notes": notes(domains),
         "charts": charts(domains),
-        "window_seconds": f"{audio.seconds(len(domains[0].windows[0].mel)):.2f}",
+        "window_seconds": f"{audio.seconds(frames):.2f}",
     }
     page.write(path, "data.html", content)
 

@@ -1,5 +1,6 @@
 """What a domain's recordings are like, as far as it decides what a training makes of them."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,14 +11,17 @@ from tqdm import tqdm
 from melgan_vc.audio.stream import FrontEnd
 from melgan_vc.data.corpora import Corpus, Recording
 from melgan_vc.data.dataset import RandomWindows
+from melgan_vc.data.faults import explained_recording
 from melgan_vc.data.manifest import Item
 from melgan_vc.data.preparation import Preparation, RecordingMel
 from melgan_vc.data.splits import Split, unit_hash
 from melgan_vc.data.store import MelStore
+from melgan_vc.errors import UserError
 from melgan_vc.measures.recordings import Sound, alike, measure
 from melgan_vc.measures.voice import voiced_f0
 from melgan_vc.spec import AudioSpec
 
+log = logging.getLogger(__name__)
 PITCHED, PITCHED_SECONDS = 12, 15.0  # recordings whose F0 is measured, and how much of each
 STREAM = 9  # of random numbers, for windows that no training draws
 
@@ -75,7 +79,7 @@ class Domain:
     def weights(self) -> np.ndarray:
         """Share of each examined recording in the time."""
         seconds = np.array([sound.seconds for sound in self.sounds])
-        return seconds / seconds.sum()
+        return seconds / max(seconds.sum(), 1e-9)
 
     def mean(self, name: str) -> float:
         """Of a measure over the examined recordings by their duration; NaN where none has it."""
@@ -161,19 +165,37 @@ class Listening:
         self.preparation = preparation
 
     def piece(self, item: Item, start: int, frames: int) -> np.ndarray:
-        """The samples (N,) under frames [start, start + frames) of a recording's mel."""
+        """Return the samples (N,) under frames [start, start + frames) of a recording's mel.
+
+        Raises:
+            UserError: the recording cannot be read any more.
+        """
+        found = self.recordings.get(item.path)
+        if found is None:
+            raise UserError(f"{item.path}: is not there any more; start again")
         hop = self.front_end.spec.hop_length
-        recording = RecordingMel(self.recordings[item.path].path, self.front_end, self.preparation, item.stream)
+        recording = RecordingMel(found.path, self.front_end, self.preparation, item.stream)
         first, left = start * hop, frames * hop
         held = []
-        for block in recording.sound():
-            inside = block[first : first + left]
-            first = max(0, first - len(block))
-            left -= len(inside)
-            held.append(inside)
-            if left <= 0:
-                break
+        with explained_recording(found.path):
+            for block in recording.sound():
+                inside = block[first : first + left]
+                first = max(0, first - len(block))
+                left -= len(inside)
+                held.append(inside)
+                if left <= 0:
+                    break
+        if not sum(map(len, held)):
+            raise UserError(f"{found.path}: is shorter than it was; start again when nothing writes to it")
         return np.concatenate(held) * np.float32(item.gain)
+
+    def piece_or_none(self, item: Item, start: int, frames: int) -> np.ndarray | None:
+        """Return the same; None, with a warning, where the recording cannot be read any more."""
+        try:
+            return self.piece(item, start, frames)
+        except UserError as error:
+            log.warning("warning: %s", error)
+            return None
 
 
 def pitches(listening: Listening, items: Sequence[Item]) -> np.ndarray:
@@ -182,9 +204,11 @@ def pitches(listening: Listening, items: Sequence[Item]) -> np.ndarray:
     frames = int(PITCHED_SECONDS * audio.sample_rate / audio.hop_length)
     some = sorted(items, key=lambda one: unit_hash(one.path))[:PITCHED]
     found = []
-    for item in tqdm(some, desc="listening for F0", unit="recording", delay=2):
+    for item in tqdm(some, desc="estimating pitch", unit="recording", delay=2):
         start = max(0, (item.frames - frames) // 2)
-        found.append(voiced_f0(listening.piece(item, start, frames), audio.sample_rate))
+        piece = listening.piece_or_none(item, start, frames)
+        if piece is not None:
+            found.append(voiced_f0(piece, audio.sample_rate))
     return np.concatenate(found) if found else np.zeros(0)
 
 
@@ -201,8 +225,9 @@ def random_windows(listening: Listening, split: Split, window: int, count: int, 
         item = next(one for one in store.items if one.shard == shard and 0 <= start - one.offset < one.frames)
         frame = start - item.offset
         mel = np.asarray(store.mel(item)[frame : frame + window], np.float32)
-        sound = listening.piece(item, frame, window)
-        found.append(Window(item.path, store.audio.seconds(frame), mel, sound))
+        sound = listening.piece_or_none(item, frame, window)
+        if sound is not None:
+            found.append(Window(item.path, store.audio.seconds(frame), mel, sound))
     return found
 
 

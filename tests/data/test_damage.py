@@ -293,3 +293,10 @@ def test_what_concerns_all_recordings_ends_the_preparation(voices, tmp_path, mon
     monkeypatch.setattr(units.RecordingMel, "blocks", lambda _: (_ for _ in ()).throw(OSError(24, "Too many")))
     with pytest.raises(UserError, match=f"{tmp_path / 'p'}: Too many; check rights"):
         prepare(voices, tmp_path / "p")
+
+
+def test_samples_beyond_all_numbers_are_a_fault_of_their_recording(voices, tmp_path) -> None:
+    soundfile.write(voices / "huge.wav", 1e35 * np.ones(4000), 8000, subtype="FLOAT")
+    made = prepare(voices, tmp_path / "p")
+    assert len(made.items) == 4
+    assert "huge.wav: its samples are too large to be sound" in made.left_out["huge.wav"]

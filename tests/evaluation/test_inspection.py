@@ -11,7 +11,12 @@ import pytest
 import soundfile
 import soxr
 
-from tests.conftest import ROOT, assert_one_line, run_command
+from melgan_vc.audio.stream import front_end
+from melgan_vc.data.datamodule import ChunkDataModule
+from melgan_vc.data.work import Work
+from melgan_vc.evaluation.inspection import Listening, inspect
+from melgan_vc.spec import ChunkSpec
+from tests.conftest import ROOT, TINY_AUDIO, assert_one_line, hum, run_command
 
 RATE = 16000
 VOICES = ROOT / "melgan_vc" / "bundled" / "voices"
@@ -113,5 +118,31 @@ def test_every_recording_has_a_line(inspected: tuple[Path, str]) -> None:
 
 def test_domains_without_a_window_are_one_line(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.ones(100) / 2, RATE)
-    done = run_command("inspect", f"data.source={tmp_path}", f"data.store={tmp_path / 'store'}", cwd=tmp_path)
+    given = [f"data.source={tmp_path}", "data.target=bundled:voices/target", f"data.store={tmp_path / 'store'}"]
+    done = run_command("inspect", *given, cwd=tmp_path)
     assert_one_line(done, "no recording of the source is long enough")
+
+
+def test_recordings_that_vanish_meanwhile_are_named_and_skipped(tmp_path: Path, caplog) -> None:
+    for number in range(4):
+        soundfile.write(tmp_path / f"{number}.wav", hum(1.0, 8000, 150, number), 8000)
+    work = Work(workers=0, progress=False)
+    data = ChunkDataModule(
+        str(tmp_path),
+        str(tmp_path),
+        TINY_AUDIO,
+        ChunkSpec(8),
+        store=str(tmp_path / "p"),
+        validation_share=0.0,
+        work=work,
+    )
+    data.setup()
+    corpus = data.corpora["source"]
+    listening = Listening(data.stores["source"], corpus.recordings(), front_end(TINY_AUDIO), data.preparation)
+    (tmp_path / "0.wav").unlink()
+    soundfile.write(tmp_path / "1.wav", np.zeros(10), 8000)
+    del listening.recordings["2.wav"]
+    caplog.clear()
+    found = inspect("source", corpus, data.splits["source"], listening, data.chunk.window, 30, 1, 0, pitched=False)
+    assert {window.path for window in found.windows} == {"3.wav"}
+    assert all(f"{name}.wav: " in caplog.text for name in (0, 1, 2))
