@@ -1,7 +1,6 @@
 """python -m melgan_vc.inspect: whether the recordings are good enough, and what to mend."""
 
-from pathlib import Path
-
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from melgan_vc.cli import command
@@ -11,7 +10,9 @@ from melgan_vc.cli import command
 def main(cfg: DictConfig) -> None:
     from melgan_vc.audio.stream import front_end  # here, for the processes that this starts load this file too
     from melgan_vc.config.instantiation import instantiate
+    from melgan_vc.config.paths import expand_user
     from melgan_vc.config.targets import check_trust
+    from melgan_vc.data.overlaps import check_both_given
     from melgan_vc.data.store import MelStore
     from melgan_vc.errors import UserError
     from melgan_vc.evaluation import data_report
@@ -21,6 +22,7 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.training.build import build_data, configured
     from melgan_vc.training.callbacks.checks import check_number, check_whole
 
+    check_both_given(cfg.data, HydraConfig.get().overrides.task)
     check_number("hours", cfg.hours, above=0)
     check_whole("windows", cfg.windows)
     check_whole("seed", cfg.seed, lowest=0)
@@ -39,7 +41,7 @@ def main(cfg: DictConfig) -> None:
         split, window = data.splits[name], data.chunk.window
         found.append(inspect(name, corpus, split, listening, window, cfg.windows, cfg.hours, cfg.seed))
     source, target = found
-    output = Path(cfg.output).expanduser()
+    output = expand_user(cfg.output)
     summary = data_report.write(output, found, advice(source, target, doubles(found)))
     print(f"\n{summary}\n\nLook and listen: {output / data_report.PAGE}")
 

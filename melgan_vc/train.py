@@ -10,15 +10,17 @@ from melgan_vc.cli import CONF, command
 
 @command("train")
 def main(cfg: DictConfig) -> float | None:
+    from melgan_vc.data.overlaps import check_both_given
     from melgan_vc.training.run import train
-    from melgan_vc.training.run_config import CommandLine
+    from melgan_vc.training.run_config import AUTO, CommandLine
 
+    overrides = HydraConfig.get().overrides.task
+    if cfg.resume in (None, AUTO):  # else the run that is resumed says what its domains are
+        check_both_given(cfg.data, overrides)
     if sweeps.in_multirun():
         return sweeps.run_job(cfg, train)
     groups = [path.name for path in CONF.iterdir() if path.is_dir()]
-    train(
-        cfg, CommandLine(HydraConfig.get().overrides.task, groups, lambda overrides: compose("train", list(overrides)))
-    )
+    train(cfg, CommandLine(overrides, groups, lambda overrides: compose("train", list(overrides))))
     return None
 
 

@@ -3,7 +3,6 @@
 import logging
 import signal
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -12,12 +11,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from melgan_vc.config.paths import expand_user
 from melgan_vc.data import streamed
 from melgan_vc.data.checks import check_choices, whole_batch
 from melgan_vc.data.corpora import Corpus
 from melgan_vc.data.corpus import LITDATA
 from melgan_vc.data.dataset import Batch, EndlessBatches, HereAndNow, RandomWindows, WindowPairs
 from melgan_vc.data.loud import loud_stretches
+from melgan_vc.data.overlaps import check_apart, report_across, report_within
 from melgan_vc.data.pool import PooledWindows, StreamedPairs
 from melgan_vc.data.preparation import Preparation
 from melgan_vc.data.prepare import prepare
@@ -91,7 +92,7 @@ class ChunkDataModule(L.LightningDataModule):
         self.audio = audio
         self.chunk = chunk
         self.litdata = litdata
-        self.root = Path(litdata.prepared if self.streamed else store).expanduser()
+        self.root = expand_user(litdata.prepared if self.streamed else store)
         self.validation_share = validation_share
         self.seed = seed
         self.workers = workers
@@ -123,6 +124,10 @@ class ChunkDataModule(L.LightningDataModule):
             return made
         return streamed.write(made, self.litdata, self.validation_share, self.least_held_out)
 
+    def check_apart(self) -> None:
+        """Refuse folders of one domain that are inside folders of the other; for what starts anew."""
+        check_apart(self.corpora)
+
     def setup(self, stage: str = "fit") -> None:
         if self.splits:
             return
@@ -132,8 +137,8 @@ class ChunkDataModule(L.LightningDataModule):
             self.check(domain, opened, split)
             self.splits[domain] = split
             log.info("%s", self.describe(domain))
-        if self.stores["source"].content == self.stores["target"].content:
-            log.warning("warning: source and target are the same recordings, so there is nothing to learn")
+            report_within(domain, opened, split)
+        report_across(self.stores)
 
     def check(self, domain: str, opened: MelStore | StreamedStore, split: Split) -> None:
         """Refuse a domain without a single window; name the recordings that are not used."""

@@ -12,22 +12,50 @@ DOUBLE = "the same recording as"
 NAMED = 20  # recordings that are named one by one
 
 
-def report(made: MelStore, count: int, most: float) -> None:
+class TooManyFailedError(UserError):
+    """More recordings of a domain than ``prepare.max_failed`` allows cannot be used.
+
+    Args:
+        text: what a user reads.
+        store: of those that can.
+    """
+
+    def __init__(self, text: str, store: MelStore) -> None:
+        super().__init__(text)
+        self.store = store
+
+
+def report(made: MelStore, most: float) -> None:
     """Name the recordings that are not used, and why; refuse a store that too many are missing from.
 
     Args:
-        count: recordings that were found.
+        made: the store.
+        most: share of the recordings that may fail.
     """
     reasons = made.left_out
-    doubles = [name for name, reason in reasons.items() if DOUBLE in reason]
+    failed = [reason for reason in reasons.values() if DOUBLE not in reason]
+    count = len(made.items) + len(reasons)
     if reasons:
         log.warning("warning: %d of %d recordings are not used:%s", len(reasons), count, listed(reasons.values()))
-    failed = len(reasons) - len(doubles)
-    if not made.items or failed > most * count:
-        raise UserError(
-            f"{failed} of {count} recordings cannot be used, over the share of {most:g} that prepare.max_failed "
-            f"allows; the first: {next(iter(reasons.values()), 'none was found')}"
+    if not made.items or len(failed) > most * count:
+        first = failed[0] if failed else next(iter(reasons.values()), "none was found")
+        raise TooManyFailedError(
+            f"{len(failed)} of {count} recordings cannot be used, over the share of {most:g} that prepare.max_failed "
+            f"allows; the first: {first}",
+            made,
         )
+
+
+def counts(made: MelStore) -> str:
+    """Return how many recordings of a domain are used, and why how many others are not."""
+    doubles = sum(DOUBLE in reason for reason in made.left_out.values())
+    failed = len(made.left_out) - doubles
+    others = [f"{failed} cannot be used"] if failed else []
+    others += [f"{doubles} {'is a duplicate' if doubles == 1 else 'are duplicates'}"] if doubles else []
+    found = len(made.items) + len(made.left_out)
+    if not others:
+        return f"{found} recordings"
+    return f"{len(made.items)} of {found} recordings ({', '.join(others)})"
 
 
 def listed(reasons: Iterable[str]) -> str:

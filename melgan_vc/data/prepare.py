@@ -65,7 +65,7 @@ def prepare(
     if made is None:
         return None
     stored = replace(made, left_out={**failures, **doubles, **changed, **made.left_out})
-    report(stored, len(recordings), work.max_failed)
+    report(stored, work.max_failed)
     return stored
 
 
@@ -127,6 +127,6 @@ def made_or_found(wanted: Assembly, work: Work) -> tuple[MelStore | None, dict[s
                 f"{made.home}: is damaged right after it was made; check the disk, or choose another place with "
                 "data.store="
             )
-        log.info("prepared %d recordings: %s", len(made.tasks), made.home)
+        log.info("prepared %d of %d recordings: %s", len(store.items), len(made.tasks), made.home)
     verified.save()
     return store, changed

@@ -96,6 +96,8 @@ def train_here(cfg: DictConfig) -> Path:
             report_changes(run_dir, cfg)
             check_meaning(point, module.about, cfg.allow_changes)
             check_weights(point, module.state_dict())
+        if first and point is None:
+            data.check_apart()
         if first:
             data.prepare_data()
         ranks.barrier()  # the others find what it made

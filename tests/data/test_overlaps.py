@@ -1,0 +1,98 @@
+"""Recordings in both domains, or trained on and held out, are told by name and count; nested folders are refused."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from melgan_vc.data.corpora import Folders
+from melgan_vc.data.datamodule import ChunkDataModule
+from melgan_vc.data.overlaps import check_apart, check_both_given
+from melgan_vc.data.work import Work
+from melgan_vc.errors import UserError
+from melgan_vc.spec import ChunkSpec
+from tests.conftest import TINY_AUDIO, hum
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Two domains of three recordings each."""
+    for domain, pitch in (("source", 200), ("target", 110)):
+        (tmp_path / domain).mkdir()
+        for number in range(3):
+            soundfile.write(tmp_path / domain / f"{domain}{number}.wav", hum(0.6, 8000, pitch, number), 8000)
+    return tmp_path / "source", tmp_path / "target"
+
+
+def setup(folders: tuple[Path, Path], caplog: pytest.LogCaptureFixture) -> str:
+    work = Work(workers=0, progress=False)
+    data = ChunkDataModule(
+        *map(str, folders), TINY_AUDIO, ChunkSpec(8), store=str(folders[0].parent / "p"), work=work,
+        validation_share=0.4,
+    )  # fmt: skip
+    with caplog.at_level("WARNING"):
+        data.setup()
+    return caplog.text
+
+
+def test_domains_of_their_own_are_not_warned_of(folders, caplog) -> None:
+    assert not setup(folders, caplog)
+
+
+def test_a_recording_in_both_domains_is_told(folders, caplog) -> None:
+    shutil.copy(folders[0] / "source1.wav", folders[1] / "copied.wav")
+    samples, rate = soundfile.read(folders[0] / "source2.wav", dtype="int16")
+    soundfile.write(folders[1] / "other format.flac", samples, rate)
+    told = setup(folders, caplog)
+    assert "2 of 3 recordings of the source are in the target too (5 there)" in told
+    assert "source1.wav and copied.wav" in told and "source2.wav and other format.flac" in told
+
+
+def test_the_same_recordings_are_told_to_teach_nothing(folders, caplog) -> None:
+    assert "source and target are the same recordings" in setup((folders[0], folders[0]), caplog)
+
+
+def test_a_recording_that_is_trained_on_and_held_out_is_told(folders, caplog) -> None:
+    for number in range(3):
+        samples, rate = soundfile.read(folders[0] / f"source{number}.wav", dtype="int16")
+        for again in range(3):
+            soundfile.write(folders[0] / f"again {number} {again}.flac", samples, rate, subtype="PCM_16" if again else
+                            "PCM_24")  # fmt: skip
+    told = setup(folders, caplog)
+    assert "held-out recordings of the source are trained on under other names" in told
+    assert "source0.wav and again" in told or "again 0 0.flac and" in told or "source" in told
+
+
+@pytest.mark.parametrize("inside", ["her", "deep/er/her", "."])
+@pytest.mark.parametrize("turned", [False, True])
+def test_nested_folders_are_refused(folders, inside, turned) -> None:
+    if inside != ".":
+        shutil.copytree(folders[1], folders[0] / inside)
+    both = [Folders(str(folders[0])), Folders(str(folders[0] / inside))]
+    corpora = dict(zip(("target", "source") if turned else ("source", "target"), both, strict=True))
+    with pytest.raises(UserError, match=r"so 3 recordings are in both; give two folders that lie side by side"):
+        check_apart(corpora)
+
+
+def test_a_link_to_the_other_folder_is_seen_and_neighbours_are_not(folders, tmp_path) -> None:
+    (tmp_path / "link").symlink_to(folders[0])
+    with pytest.raises(UserError, match="3 recordings are in both"):
+        check_apart({"source": Folders(str(folders[0])), "target": Folders(str(tmp_path / "link"))})
+    shutil.copytree(folders[1], folders[0] / ".hidden")
+    check_apart({"source": Folders(str(folders[0])), "target": Folders(str(folders[0] / ".hidden"))})
+    check_apart({"source": Folders(str(folders[0])), "target": Folders(str(folders[1]))})
+
+
+DEFAULT = {"source": "bundled:voices/source", "target": "bundled:voices/target"}
+
+
+def test_one_domain_alone_is_refused_unless_the_other_is_named() -> None:
+    with pytest.raises(UserError, match=r"only data.source is given.*bundled:voices/target.*add data.target=FOLDER"):
+        check_both_given(DEFAULT | {"source": "mine"}, ["data.source=mine"])
+    with pytest.raises(UserError, match=r"only data\.target is given"):
+        check_both_given(DEFAULT | {"target": ["one", "two"]}, ["data.target=[one,two]"])
+    check_both_given(DEFAULT, [])
+    check_both_given({"source": "mine", "target": "hers"}, ["data.source=mine", "data.target=hers"])
+    for override in ("data.target=bundled:voices/target", "+data.target=bundled:voices/target"):
+        check_both_given(DEFAULT | {"source": "mine"}, [override])
