@@ -137,6 +137,8 @@ def described(
         with torch.device("meta"):
             generator = build(about["generator"]["class"], about["generator"]["arguments"], trust)
         bins = about["generator"]["arguments"].get("n_mels")
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"{path}: the bundle's description is damaged ({error}); export it again") from error
     if bins != audio.n_mels:
