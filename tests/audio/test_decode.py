@@ -101,7 +101,7 @@ def test_a_cut_off_container_is_refused(tone, tmp_path):
     encode(tmp_path / "x.webm", "libopus", tone)
     data = (tmp_path / "x.webm").read_bytes()
     (tmp_path / "x.webm").write_bytes(data[: len(data) // 2])
-    with pytest.raises(UserError, match="truncated: only"):
+    with pytest.raises(UserError, match="cut off"):
         decoded(tmp_path / "x.webm")
 
 

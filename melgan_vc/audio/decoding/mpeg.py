@@ -1,0 +1,249 @@
+"""MP3, AAC, AC-3 and AMR as bare frames: where they lie in a file, how many there are, and what lies between them.
+
+Nothing but an MP3's Xing or VBRI header states a length; what else is said of it is an estimate.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from melgan_vc.audio.decoding.analysis import Analysis, Part, cut_off
+from melgan_vc.audio.decoding.pieces import Piece, Window
+
+CHAIN = 4  # frames in a row that prove a format; fewer where the file ends with the last of them
+SEARCHED = 1 << 17  # bytes at a file's start in which the first frame is looked for
+ROUNDING = 2400  # samples: what decoders cut off an mp3's ends for its encoder's delay, and a frame
+TORN = "ends in the middle of a frame, so it may be cut off; it is used up to there"
+RATES = (44100, 48000, 32000)
+V1 = {  # kbit/s by layer
+    1: (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    2: (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+}
+V2 = {
+    1: (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    3: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+AC3_RATES = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
+AMR_SIZES = (13, 14, 16, 18, 20, 21, 27, 32, 6, 6, 6, 6, 1, 1, 1, 1)
+AMR_WIDE_SIZES = (18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 1, 1, 1, 1, 1, 1)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What the first bytes of a frame say: its bytes, its samples, and what frames of one stream have in common."""
+
+    length: int
+    samples: int
+    rate: int
+    identity: tuple[int, ...]
+
+
+@dataclass
+class Run:
+    """Frames of one stream, one after the other but for what was skipped between them.
+
+    Attributes:
+        frame: the first.
+        ranges: of bytes [start, end).
+        count: of frames.
+        stated: frames that the header in the first of them states; None without such a header.
+    """
+
+    frame: Frame
+    ranges: list[list[int]] = field(default_factory=list)
+    count: int = 0
+    stated: int | None = None
+
+
+def mpeg_frame(head: bytes) -> Frame | None:
+    """Read the header of a frame of MPEG audio, layers I to III."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
+    index, rate_index, padding = head[2] >> 4, head[2] >> 2 & 3, head[2] >> 1 & 1
+    if version == 1 or layer == 4 or index in (0, 15) or rate_index == 3 or head[3] & 3 == 2:
+        return None
+    rate = RATES[rate_index] >> (0 if version == 3 else 1 if version == 2 else 2)
+    bits = 1000 * (V1 if version == 3 else V2)[layer][index]
+    samples = 384 if layer == 1 else 1152 if layer == 2 or version == 3 else 576
+    length = 4 * (12 * bits // rate + padding) if layer == 1 else samples // 8 * bits // rate + padding
+    return Frame(length, samples, rate, (version, layer, rate_index))
+
+
+def adts_frame(head: bytes) -> Frame | None:
+    """Read the header of a frame of AAC."""
+    if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0:
+        return None
+    rate_index, length = head[2] >> 2 & 15, (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+    if rate_index > 12 or length < 8:
+        return None
+    return Frame(length, 1024, 0, (head[1] & 8, rate_index))
+
+
+def ac3_frame(head: bytes) -> Frame | None:
+    """Read the header of a frame of AC-3 or E-AC-3."""
+    if len(head) < 6 or head[:2] != b"\x0b\x77":
+        return None
+    kind = head[5] >> 3
+    if kind > 10:
+        return Frame(2 * (((head[2] & 7) << 8 | head[3]) + 1), 1536, 0, (1,)) if kind <= 16 else None
+    code, size = head[4] >> 6, head[4] & 63
+    if code == 3 or size > 37:
+        return None
+    bits = AC3_RATES[size >> 1]
+    length = 2 * (2 * bits, 320 * bits // 147 + (size & 1), 3 * bits)[(0, 1, 2)[code]]
+    return Frame(length, 1536, 0, (0, code))
+
+
+def amr_frame(head: bytes, sizes: tuple[int, ...] = AMR_SIZES) -> Frame | None:
+    """Read the header of a frame of AMR."""
+    if not head or head[0] & 0x83:
+        return None
+    return Frame(sizes[head[0] >> 3 & 15], 160, 0, ())
+
+
+def first_frame(window: Window, read: Callable[[bytes], Frame | None], start: int, end: int) -> int | None:
+    """Return where a chain of frames starts; None where none does in [start, end)."""
+    first = b"\xff" if read is not ac3_frame else b"\x0b\x77"
+    position = window.find(first, start, end)
+    while position >= 0:
+        if is_chain(window, read, position):
+            return position
+        position = window.find(first, position + 1, end)
+    return None
+
+
+def is_chain(window: Window, read: Callable[[bytes], Frame | None], position: int, count: int = CHAIN) -> bool:
+    """Whether frames of one stream follow each other from a position on."""
+    first = frame = read(window.at(position, 8))
+    for _ in range(count - 1):
+        if frame is None or first is None or frame.identity != first.identity:
+            return False
+        position += frame.length
+        if position >= window.size:
+            return position == window.size
+        if window.at(position, 3) in (b"TAG", b"APE", b"ID3"):
+            return True
+        frame = read(window.at(position, 8))
+    return frame is not None and first is not None and frame.identity == first.identity
+
+
+def runs(window: Window, read: Callable[[bytes], Frame | None], start: int) -> Iterator[Run | None]:
+    """Find all frames from the first one, at ``start``, on.
+
+    Yields:
+        Runs; None at the end where the last frame is incomplete.
+    """
+    known: dict[bytes, Frame | None] = {}
+    keep = 4 if read is mpeg_frame else 8
+    run: Run | None = None
+    position: int | None = start
+    while position is not None and position < window.size:
+        head = window.at(position, 8)[:keep]
+        if head not in known:
+            known[head] = read(head)
+            if len(known) > 4096:
+                known.clear()
+                continue
+        frame = known[head]
+        if frame is None or (run is not None and frame.identity != run.frame.identity):
+            position = resumed(window, read, position)
+            if position is None or (frame := read(window.at(position, 8))) is None:
+                break
+        if position + frame.length > window.size:
+            if run is not None:
+                yield run
+            yield None
+            return
+        stated = stated_frames(window, position, frame) if read is mpeg_frame else None
+        if run is None or frame.identity != run.frame.identity or stated is not None:
+            if run is not None:
+                yield run
+            run = Run(frame, stated=stated)
+        if run.ranges and run.ranges[-1][1] == position:
+            run.ranges[-1][1] += frame.length
+        else:
+            run.ranges.append([position, position + frame.length])
+        run.count += 1
+        position += frame.length
+    if run is not None:
+        yield run
+
+
+def resumed(window: Window, read: Callable[[bytes], Frame | None], position: int) -> int | None:
+    """Return where frames start again after what is no frame, such as tags; None where none does."""
+    while window.at(position, 3) == b"ID3":
+        position += id3_size(window, position)
+    return first_frame(window, read, position, window.size)
+
+
+def id3_size(window: Window, position: int) -> int:
+    """Return the bytes of an ID3v2 tag, its header included; at least 1."""
+    head = window.at(position, 10).ljust(10, b"\0")
+    if any(byte & 0x80 for byte in head[6:]):
+        return 3
+    footer = 10 if head[5] & 0x10 else 0
+    return 10 + footer + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+
+
+def stated_frames(window: Window, position: int, frame: Frame) -> int | None:
+    """Return the frames that follow, as a Xing or VBRI header in this one states them; None without one."""
+    content = window.at(position, min(frame.length, 256))
+    for offset in (36, 21, 13, 38, 23, 15):  # after a checksum, two bytes later
+        if content[offset : offset + 4] in (b"Xing", b"Info"):
+            has_count = len(content) >= offset + 12 and content[offset + 7] & 1
+            return int.from_bytes(content[offset + 8 : offset + 12], "big") if has_count else 0
+        if content[offset : offset + 4] == b"VBRI":
+            return int.from_bytes(content[offset + 14 : offset + 18], "big")
+    return None
+
+
+def mp3(window: Window, start: int) -> Analysis:
+    """Analyze MPEG audio, also of several files that were joined."""
+    found = list(runs(window, mpeg_frame, start))
+    torn = bool(found) and found[-1] is None
+    parts: list[Part] = []
+    notes: list[str] = []
+    some = [run for run in found if run is not None]
+    for number, run in enumerate(some):
+        pieces: list[Piece] = [(begin, end) for begin, end in run.ranges]
+        audio = run.count - (run.stated is not None)
+        second = run.frame.rate / run.frame.samples  # frames
+        is_last = number == len(some) - 1
+        if run.stated and audio < run.stated - 1:
+            if is_last:
+                raise cut_off(audio / second, run.stated / second)
+            notes.append(
+                f"a part of it is cut off: only {audio / second:.2f} s of {run.stated / second:.2f} s are there"
+            )
+        if run.stated and audio > run.stated + 1:
+            notes.append(
+                f"its header says {run.stated / second:.2f} s, but it holds {audio / second:.2f} s; all of it is used"
+            )
+        exact = abs(audio - (run.stated or 0)) <= 1 and run.frame.identity[1] == 3
+        if run.stated is not None and not exact:
+            first = run.ranges[0][0]
+            length = mpeg_frame(window.at(first, 4))
+            pieces[0] = (first + (length.length if length else 0), run.ranges[0][1])
+        if audio:
+            least = max(0, audio * run.frame.samples - ROUNDING)
+            parts.append(Part(tuple(pieces), "mp3", exact, least))
+    if torn and not any(run.stated for run in some[-1:]):
+        notes.append(TORN)
+    return Analysis(tuple(parts), tuple(notes))
+
+
+def frames(window: Window, start: int, demuxer: str) -> Analysis:
+    """Analyze AAC, AC-3 or AMR, also of several files that were joined."""
+    if demuxer == "amr":
+        head = 6 if window.at(0, 6) == b"#!AMR\n" else 9
+        sizes = AMR_SIZES if head == 6 else AMR_WIDE_SIZES
+        position, end = head, head
+        while (frame := amr_frame(window.at(position, 1), sizes)) is not None:
+            end, position = position, position + frame.length
+        torn = position > window.size
+        return Analysis((Part(((0, end if torn else window.size),), "amr"),), (TORN,) if torn else ())
+    found = list(runs(window, adts_frame if demuxer == "aac" else ac3_frame, start))
+    pieces = tuple((begin, end) for run in found if run is not None for begin, end in run.ranges)
+    return Analysis((Part(pieces, demuxer),), (TORN,) if found and found[-1] is None else ())
