@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from melgan_vc.data.dataset import Batch, mix
-from melgan_vc.data.streamed import Streaming, checked_piece, explained_reading
+from melgan_vc.data.shard_pieces import checked_piece, explained_reading
+from melgan_vc.data.streamed import Streaming
 from melgan_vc.errors import UserError
 
 

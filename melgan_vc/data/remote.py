@@ -1,5 +1,6 @@
 """Files in a folder or in an S3-compatible bucket, by one kind of address."""
 
+import errno
 import logging
 import os
 import shutil
@@ -11,6 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from melgan_vc.errors import UserError
+from melgan_vc.files import sync
 
 S3 = "s3://"
 LARGEST_TEXT = 1_000_000_000  # bytes of a manifest or index
@@ -55,9 +57,7 @@ def text(address: str) -> str | None:
 def put(folder: Path, address: str, last: str) -> None:
     """Bring the files of a folder to an address, and leave nothing of the folder; ``last`` comes last of them."""
     if not is_remote(address):
-        shutil.rmtree(address, ignore_errors=True)  # of an attempt that ended early
-        Path(address).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(folder, address)
+        put_into_folder(folder, Path(address))
         return
     bucket, start = parted(address)
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -65,6 +65,25 @@ def put(folder: Path, address: str, last: str) -> None:
         for name in tqdm(sorted(names, key=lambda name: name == last), desc="uploading", unit="file", delay=1):
             client.upload_file(str(folder / name), bucket, f"{start}/{name}")
     shutil.rmtree(folder)
+
+
+def put_into_folder(folder: Path, target: Path) -> None:
+    """Bring a folder to its name in one step, after the disk holds its files; what has that name is replaced."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staged = target.with_name(f".{target.name}.part")
+    for left in (staged, target):  # of an attempt that ended early, or damaged
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        os.replace(folder, staged)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copytree(folder, staged)
+        shutil.rmtree(folder)
+    for path in (*staged.rglob("*"), staged):
+        sync(path)
+    os.replace(staged, target)
+    sync(target.parent)
 
 
 def parted(address: str) -> tuple[str, str]:

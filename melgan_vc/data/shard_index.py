@@ -47,7 +47,7 @@ def read_index(address: str, pieces: int) -> None:
     except (OSError, ValueError) as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(
+        raise DamagedShardsError(
             f"{remote.joined(address, INDEX)}: {error}; write the shards again with python -m melgan_vc.prepare "
             "data.store=litdata"
         ) from error
@@ -106,6 +106,10 @@ def check_files(folder: Path, chunks: Iterable[dict[str, Any]]) -> None:
             raise ValueError(f"names {path.name}, which is not there")
         if path.stat().st_size != chunk["chunk_bytes"]:
             raise ValueError(f"says that {path.name} has {chunk['chunk_bytes']} bytes, it has {path.stat().st_size}")
+
+
+class DamagedShardsError(UserError):
+    """Shards are not what this package writes."""
 
 
 class CheckedIndexes:

@@ -5,8 +5,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,21 +15,20 @@ from tqdm import tqdm
 
 from melgan_vc.config.paths import expand_user
 from melgan_vc.data import remote
-from melgan_vc.data.arrays import is_finite
 from melgan_vc.data.assembly import LOCKS
 from melgan_vc.data.corpora import Corpus, Recording, corpus_of
 from melgan_vc.data.manifest import MANIFEST, Item, item_of, parse_lines, write_lines
-from melgan_vc.data.shard_index import INDEX, CheckedIndexes, read_index
+from melgan_vc.data.shard_index import INDEX, CheckedIndexes, DamagedShardsError, read_index
+from melgan_vc.data.shard_pieces import PIECE, ROLES, checked_piece, explained_reading, piece_counts
 from melgan_vc.data.splits import LEAST_HELD_OUT, Segment, Split, split_items
 from melgan_vc.data.store import MelStore
 from melgan_vc.errors import UserError
 from melgan_vc.files import alone
 from melgan_vc.spec import AudioSpec
 
+log = logging.getLogger(__name__)
 VERSION = 1
-PIECE = 2048  # frames of an item of the shards at most; a longer recording is several
 SHARD = "64MB"
-ROLES = ("train", "validation")
 
 
 @dataclass(frozen=True)
@@ -145,33 +143,16 @@ class StreamedStore:
         return streaming.StreamingDataset(address, shuffle=shuffle, drop_last=shuffle, seed=(seed or 0) % 2**31, **kept)
 
 
-@contextmanager
-def explained_reading(place: str) -> Iterator[None]:
-    """Tell in one line whatever litdata fails with on shards that are damaged, gone or behind a lost server."""
+def is_written(address: str, streaming: Streaming, audio: AudioSpec) -> bool:
+    """Return whether the shards of a domain are there; damaged ones are told, and written again."""
     try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:  # of litdata, obstore, botocore, or of any module that decodes damaged bytes
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise UserError(
-            f"{place}: cannot be read ({reason}); check the server or the disk, then add resume=auto; if the shards "
-            "are damaged, write them again"
-        ) from error
-
-
-def checked_piece(item: Any, bins: int) -> np.ndarray:
-    """Return the mel (T, M) of an item of the shards.
-
-    Raises:
-        ValueError: it is none.
-    """
-    mel = item.get("mel") if isinstance(item, dict) else None
-    if not isinstance(mel, np.ndarray) or mel.dtype != np.float16 or mel.ndim != 2 or mel.shape[1] != bins:
-        raise ValueError(f"a piece is not a float16 array (frames, {bins})")
-    if not 0 < len(mel) <= PIECE or not is_finite(np.ascontiguousarray(mel)):
-        raise ValueError("a piece is empty or too long, or holds NaN or infinite values")
-    return mel
+        if remote.text(remote.joined(address, MANIFEST)) is None:
+            return False
+        opened(address, streaming, audio)
+    except (DamagedShardsError, UnicodeDecodeError) as error:
+        log.warning("warning: %s: damaged (%s); the shards are written again", address, error)
+        return False
+    return True
 
 
 def write(store: MelStore, streaming: Streaming, share: float, least: int = LEAST_HELD_OUT) -> StreamedStore:
@@ -192,7 +173,7 @@ def write(store: MelStore, streaming: Streaming, share: float, least: int = LEAS
     address = remote.joined(streaming.address, name)
     root = Path(streaming.prepared)
     with alone(root / LOCKS / name):
-        if remote.text(remote.joined(address, MANIFEST)) is None:
+        if not is_written(address, streaming, store.audio):
             folder = root / f".{name}.shards"
             shutil.rmtree(folder, ignore_errors=True)
             try:
@@ -235,7 +216,7 @@ def opened(address: str, streaming: Streaming, audio: AudioSpec) -> StreamedStor
     try:
         content = remote.text(place)
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{place}: cannot be read ({error}); write the shards again") from error
+        raise DamagedShardsError(f"{place}: cannot be read ({error}); write the shards again") from error
     if content is None:
         raise UserError(
             f"{address}: holds no {MANIFEST}; write shards there with python -m melgan_vc.prepare data.store=litdata"
@@ -245,9 +226,9 @@ def opened(address: str, streaming: Streaming, audio: AudioSpec) -> StreamedStor
         roles = tuple(line.pop("role") for line in lines)
         items = tuple(item_of(line) for line in lines)
         store = StreamedStore(address, str(head["content"]), AudioSpec(**head["audio"]), items, roles, streaming)
-        counts = piece_counts(store)
+        counts = piece_counts(items, roles)
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(
+        raise DamagedShardsError(
             f"{address}: its {MANIFEST} is damaged ({error}); remove it and write the shards again"
         ) from error
     if store.audio != audio:
@@ -256,22 +237,6 @@ def opened(address: str, streaming: Streaming, audio: AudioSpec) -> StreamedStor
         if count:
             read_index(remote.joined(address, role), count)
     return store
-
-
-def piece_counts(store: StreamedStore) -> dict[str, int]:
-    """Return how many pieces the shards of each role hold.
-
-    Raises:
-        ValueError: a recording has another role, or is not where those before it end.
-    """
-    counts = dict.fromkeys(ROLES, 0)
-    for item, role in zip(store.items, store.roles, strict=True):
-        if role not in ROLES or item.offset != counts[role]:
-            raise ValueError(f"the line of {item.path[:80]!r} has a wrong role or offset")
-        counts[role] += -(-item.frames // PIECE)
-    if not counts[ROLES[0]]:
-        raise ValueError("it names no recording for training")
-    return counts
 
 
 def library() -> Any:

@@ -202,6 +202,17 @@ def test_a_damaged_index_or_manifest_is_one_line(written: StreamedStore, name: s
         streamed.opened(written.address, written.streaming, TINY_AUDIO)
 
 
+@pytest.mark.parametrize("name", ["manifest.jsonl", "train/index.json", "train/chunk-0-0.bin"])
+def test_damaged_shards_are_written_again_where_their_mels_are_at_hand(tmp_path: Path, name: str, caplog) -> None:
+    streaming = Streaming(str(tmp_path / "shards"), str(tmp_path), crops=4, pool=6)
+    made = streamed.write(numbered_store(tmp_path), streaming, 0.2)
+    expected = take(made, 0, 1)
+    (Path(made.address) / name).write_bytes(b"\xff")
+    again = streamed.write(numbered_store(tmp_path), streaming, 0.2)
+    assert torch.equal(take(again, 0, 1)[0], expected[0])
+    assert "the shards are written again" in caplog.text
+
+
 def test_damaged_pieces_are_one_line(written: StreamedStore) -> None:
     for path in (Path(written.address) / "train").glob("*.bin"):
         data = np.frombuffer(path.read_bytes(), np.uint8).copy()
