@@ -3,6 +3,7 @@
 import json
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,6 +14,7 @@ from melgan_vc.data.manifest import is_count, mels_name, parse
 from melgan_vc.files import replacing
 
 BLOCK = 1 << 20  # bytes read at a time
+PATCH = 65536  # frames that are raised to a recording's floor at a time
 MAGNITUDE = 0x7FFF  # all bits of a float16 but its sign
 EXPONENT = 0x7C00  # its exponent; all of these bits are set in NaN and infinity
 
@@ -76,6 +78,24 @@ def is_finite(values: np.ndarray) -> bool:
     return not values.size or bool((values.view(np.uint16) & MAGNITUDE).max() < EXPONENT)
 
 
+def raise_to(floor: np.float16, file: BinaryIO, start: int, frames: int, bins: int) -> None:
+    """Make a floor the lowest value of so many frames (bins each) from a place in a file on."""
+    for first in range(0, frames, PATCH):
+        count = min(PATCH, frames - first) * bins
+        file.seek(start + 2 * first * bins)
+        block = np.frombuffer(file.read(2 * count), np.float16)
+        file.seek(start + 2 * first * bins)
+        file.write(not_below(block, floor).tobytes())
+
+
+def not_below(values: np.ndarray, floor: np.float16) -> np.ndarray:
+    """The larger of each float16 and a floor."""
+    if floor >= 0:
+        return np.maximum(values, floor)
+    # as whole numbers, twice as fast: the sign is the highest bit, and the lower a value the higher its bits
+    return np.minimum(values.view(np.uint16), floor.view(np.uint16)).view(np.float16)
+
+
 def array_line(number: int, length: int, crc32: int) -> dict[str, Any]:
     """Return what items and manifests say of an array."""
     return {"array": number, "length": length, "crc32": crc32}
@@ -128,7 +148,7 @@ class VerifiedArrays:
         """Write down what was verified; what is gone is forgotten."""
         if self.is_changed:
             kept = {key: value for key, value in self.stamps.items() if (self.path.parent / key).is_file()}
-            with replacing(self.path) as temporary:
+            with suppress(OSError), replacing(self.path) as temporary:  # else they are read again
                 temporary.write_text(json.dumps(kept), encoding="utf-8")
 
 

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class Assembly:
     tasks: tuple[Task, ...]
     settings: Settings
 
-    @property
+    @cached_property
     def content(self) -> str:
         """Hash of recordings and settings."""
         about = [(one.name, *one.key, one.group, one.split, one.speaker) for one in self.tasks]

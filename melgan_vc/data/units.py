@@ -1,6 +1,6 @@
 """The work of a preparation: units of some recordings, each of them done whole or not at all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -8,7 +8,15 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from melgan_vc.audio.stream import FrontEnd
-from melgan_vc.data.arrays import array_line, check_shape, checksum, is_finite, lengths_and_checksums, write_header
+from melgan_vc.data.arrays import (
+    array_line,
+    check_shape,
+    checksum,
+    is_finite,
+    lengths_and_checksums,
+    raise_to,
+    write_header,
+)
 from melgan_vc.data.digests import Digest, change_of
 from melgan_vc.data.faults import explained_recording
 from melgan_vc.data.manifest import Item, item_of, mels_name, read_lines, write_lines
@@ -21,8 +29,8 @@ from melgan_vc.spec import AudioSpec
 UNITS = 256  # that many recordings are shared out to, about
 UNIT_BYTES = 8_000_000  # of recordings in a unit, at least; a longer recording is one alone
 UNIT_FILES = 2000  # in a unit, at most
-PATCH = 65536  # frames that are raised to a recording's floor at a time
 TOO_LARGE = "{}: its samples are too large to be sound; export the recording again"
+CRASHED = "{}: ended the process that decoded it; export the recording again, or give that process more memory"
 CHANGED = "changed"  # key of a line on a recording that must be tried again
 
 
@@ -140,8 +148,24 @@ def plan(tasks: Sequence[Task], first: int = 0) -> list[Unit]:
     return [Unit(number, tuple(group)) for number, group in enumerate(groups, start=first)]
 
 
-def do(unit: Unit, folder: Path, settings: Settings, meter: Meter) -> None:
-    """Write the mels of a unit, and then, for it is done with that, what is known of each recording."""
+def do(
+    unit: Unit,
+    folder: Path,
+    settings: Settings,
+    meter: Meter,
+    refused: Collection[str] = (),
+    trace: Path | None = None,
+) -> None:
+    """Write the mels of a unit, and then, for it is done with that, what is known of each recording.
+
+    Args:
+        unit: the recordings.
+        folder: that the store is made in.
+        settings: what all recordings have in common.
+        meter: counts what was decoded.
+        refused: names of recordings that ended the process that decoded them.
+        trace: a file to note the name of each recording in, before it is decoded.
+    """
     lines: list[dict[str, Any]] = []
     bins = settings.audio.n_mels
     with replacing(folder / unit.mels, durable=True) as temporary:
@@ -149,6 +173,12 @@ def do(unit: Unit, folder: Path, settings: Settings, meter: Meter) -> None:
             start = write_header(file, 0, bins)
             offset = 0
             for task in unit.tasks:
+                if task.name in refused:
+                    lines.append({"path": task.name, "sha256": task.digest.sha256, CHANGED: True,
+                                  "reason": CRASHED.format(task.path)})  # fmt: skip
+                    continue
+                if trace is not None:
+                    trace.write_text(task.name, encoding="utf-8", errors="surrogatepass")
                 recording = RecordingMel(Path(task.path), settings.front_end, settings.preparation, task.stream)
                 line = prepared(task, file, recording, meter, unit.number, offset)
                 lines.append(line)
@@ -218,24 +248,6 @@ def decoded(recording: RecordingMel) -> Iterator[np.ndarray]:
     """
     with explained_recording(recording.path):
         yield from recording.blocks()
-
-
-def raise_to(floor: np.float16, file: BinaryIO, start: int, frames: int, bins: int) -> None:
-    """Make a floor the lowest value of so many frames (bins each) from a place in a file on."""
-    for first in range(0, frames, PATCH):
-        count = min(PATCH, frames - first) * bins
-        file.seek(start + 2 * first * bins)
-        block = np.frombuffer(file.read(2 * count), np.float16)
-        file.seek(start + 2 * first * bins)
-        file.write(not_below(block, floor).tobytes())
-
-
-def not_below(values: np.ndarray, floor: np.float16) -> np.ndarray:
-    """The larger of each float16 and a floor."""
-    if floor >= 0:
-        return np.maximum(values, floor)
-    # as whole numbers, twice as fast: the sign is the highest bit, and the lower a value the higher its bits
-    return np.minimum(values.view(np.uint16), floor.view(np.uint16)).view(np.float16)
 
 
 def entry(task: Task, shard: int, offset: int, frames: int, recording: RecordingMel) -> dict[str, Any]:

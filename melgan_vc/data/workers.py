@@ -1,10 +1,11 @@
 """As many processes for a preparation as the memory has room for; they end with the one that started them."""
 
+import logging
 import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from melgan_vc.data.units import Settings, Unit, do
 from melgan_vc.errors import UserError
 from melgan_vc.memory import keep_freed_memory
 
+log = logging.getLogger(__name__)
+TRACE = "decoding.txt"
 SMALL = 32_000_000  # bytes of recordings that are not worth starting processes for
 WORKER_BYTES = 150_000_000  # of memory for each process
 SPEECH_BYTES = 700_000_000  # where it loads torch to find speech
@@ -62,19 +65,55 @@ def results(units: Sequence[Unit], folder: Path, settings: Settings, count: int)
             yield meter, unit.size
         return
     begin()
+    try:
+        yield from results_of_several(units, folder, settings, count)
+    except BrokenProcessPool:
+        log.warning("warning: a process that prepared recordings was killed, perhaps for its memory, or crashed; what "
+                    "is left is prepared in one process")  # fmt: skip
+        yield from results_of_one(units, folder, settings)
+
+
+def results_of_several(
+    units: Sequence[Unit], folder: Path, settings: Settings, count: int
+) -> Iterator[tuple[Meter, int]]:
+    """Do units in several processes; see :func:`results`.
+
+    Raises:
+        BrokenProcessPool: one of them was killed.
+    """
     with pool(get_context("forkserver"), count) as (executor, meter):
         running = {executor.submit(do_in_worker, unit, folder, settings): unit for unit in units}
         while running:
             finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in finished:
-                try:
-                    future.result()
-                except BrokenProcessPool as error:
-                    raise UserError(
-                        "a process that prepared recordings was killed, perhaps for its memory: lower prepare.workers "
-                        "or prepare.memory_gb; what is done is kept"
-                    ) from error
+                future.result()
             yield meter, sum(running.pop(future).size for future in finished)
+
+
+def results_of_one(units: Sequence[Unit], folder: Path, settings: Settings) -> Iterator[tuple[Meter, int]]:
+    """Do what is left of units in one process at a time, so that a recording that ends it can be told and skipped.
+
+    Raises:
+        UserError: it ends whatever is decoded.
+    """
+    trace = folder / TRACE
+    refused: set[str] = set()
+    left = [unit for unit in units if unit.result(folder, settings.audio.n_mels) is None]
+    while left:
+        trace.unlink(missing_ok=True)
+        try:
+            with pool(get_context("forkserver"), 1) as (executor, meter):
+                while left:
+                    executor.submit(do_in_worker, left[0], folder, settings, frozenset(refused), trace).result()
+                    yield meter, left.pop(0).size
+        except BrokenProcessPool as error:
+            name = trace.read_text(encoding="utf-8", errors="surrogatepass") if trace.is_file() else ""
+            if not name or name in refused:
+                raise UserError(
+                    "a process that prepared recordings was killed, perhaps for its memory: lower prepare.workers or "
+                    "prepare.memory_gb; what is done is kept"
+                ) from error
+            refused.add(name)
 
 
 def begin() -> None:
@@ -116,5 +155,7 @@ def end_with_parent() -> None:
     os._exit(1)
 
 
-def do_in_worker(unit: Unit, folder: Path, settings: Settings) -> None:
-    do(unit, folder, settings, METER[0])
+def do_in_worker(
+    unit: Unit, folder: Path, settings: Settings, refused: Collection[str] = (), trace: Path | None = None
+) -> None:
+    do(unit, folder, settings, METER[0], refused, trace)

@@ -18,6 +18,7 @@ from melgan_vc.data.store import MelStore
 from melgan_vc.data.work import Work
 from melgan_vc.errors import UserError
 from tests.conftest import TINY_AUDIO, hum
+from tests.data import crashing
 
 QUIET = Work(workers=0, progress=False)
 ARRAY = "mels-00000.npy"
@@ -300,3 +301,13 @@ def test_samples_beyond_all_numbers_are_a_fault_of_their_recording(voices, tmp_p
     made = prepare(voices, tmp_path / "p")
     assert len(made.items) == 4
     assert "huge.wav: its samples are too large to be sound" in made.left_out["huge.wav"]
+
+
+def test_recordings_that_end_their_process_are_named_and_the_others_are_prepared(voices, tmp_path, monkeypatch) -> None:
+    for number in (1, 2):
+        soundfile.write(voices / f"deadly {number}.wav", hum(0.5, 8000, 90, 20 + number), 8000)
+    monkeypatch.setattr(units, "UNIT_BYTES", 30_000)
+    monkeypatch.setattr("melgan_vc.data.workers.do_in_worker", crashing.do_in_worker)
+    made = prepare(voices, tmp_path / "p", Work(workers=2, progress=False))
+    assert [item.path for item in made.items] == [f"{number}.wav" for number in range(4)]
+    assert all("ended the process" in made.left_out[f"deadly {number}.wav"] for number in (1, 2))
