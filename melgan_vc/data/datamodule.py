@@ -29,6 +29,7 @@ from melgan_vc.data.streamed import StreamedStore, Streaming, Written, domain_of
 from melgan_vc.data.work import Work
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec, ChunkSpec
+from melgan_vc.text import printable
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ class ChunkDataModule(L.LightningDataModule):
             )
         for paths, reason in ((split.short, f"shorter than a window ({needed:.2f} s)"), (split.silent, "silent")):
             if paths:
-                names = ", ".join(paths[:5]) + (", ..." if len(paths) > 5 else "")
+                names = ", ".join(map(printable, paths[:5])) + (", ..." if len(paths) > 5 else "")
                 log.warning(
                     "warning: %d of %d %s recordings are %s and not used: %s",
                     len(paths),

@@ -109,8 +109,11 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         OSError: the file cannot be read.
         ValueError: a line is not a JSON object, or is absurdly long.
     """
-    with path.open(encoding="utf-8") as file:
-        return parse_lines(iter(lambda: file.readline(LONGEST_LINE + 1), ""))
+    try:
+        with path.open(encoding="utf-8") as file:
+            return parse_lines(iter(lambda: file.readline(LONGEST_LINE + 1), ""))
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error
 
 
 def parse_lines(lines: Iterable[str] | Iterator[str]) -> list[dict[str, Any]]:

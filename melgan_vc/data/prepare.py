@@ -13,13 +13,14 @@ from melgan_vc.data.arrays import VerifiedArrays
 from melgan_vc.data.assembly import LOCKS, Assembly, assemble, existing
 from melgan_vc.data.corpora import Corpus, Recording
 from melgan_vc.data.digests import Digest, digests
-from melgan_vc.data.left_out import DOUBLE, report
+from melgan_vc.data.left_out import DOUBLE, NAMED, report
 from melgan_vc.data.preparation import Preparation
 from melgan_vc.data.store import MelStore
 from melgan_vc.data.units import Settings, Task
 from melgan_vc.data.work import Work
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
+from melgan_vc.text import printable
 
 log = logging.getLogger(__name__)
 HASHES = ".hashes.json"
@@ -95,15 +96,23 @@ def tasks_of(
 ) -> tuple[tuple[Task, ...], dict[str, str]]:
     """Return the recordings to prepare, each content once, and why the others are not prepared."""
     tasks: dict[tuple[str, int], Task] = {}
-    doubles = {}
+    doubles: dict[str, str] = {}
+    contradictions = []
     for name in sorted(hashes):
         one = recordings[name]
         task = Task(name, str(one.path), hashes[name], one.stream, one.group, one.split, one.speaker)
         first = tasks.setdefault(task.key, task)
         if first is not task:
             doubles[name] = f"{one.path}: {DOUBLE} {first.name}"
-            if first.split != task.split:
-                doubles[name] += f", which is used as it says: split {first.split}, not {task.split}"
+            if None not in (first.split, task.split) and first.split != task.split:
+                contradictions.append(f"{printable(first.name)} ({first.split}) and {printable(name)} ({task.split})")
+    if contradictions:
+        shown = ", ".join(contradictions[:NAMED]) + (", ..." if len(contradictions) > NAMED else "")
+        log.warning(
+            "warning: recordings are in two splits under two names, so the first name decides (%d in all): %s",
+            len(contradictions),
+            shown,
+        )
     return tuple(tasks.values()), doubles
 
 

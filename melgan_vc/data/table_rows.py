@@ -19,6 +19,7 @@ COLUMNS = ("path", "domain", "split", "group", "speaker")
 NEEDED = COLUMNS[:2]
 SEPARATORS = (",", ";", "\t", "|")
 DOMAINS = ("source", "target")
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how files of Excel and LibreOffice begin
 LARGEST = 200_000_000  # bytes
 ENCODINGS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -77,7 +78,25 @@ def read_rows(table: Path) -> list[Row]:
             )
     if not found:
         raise UserError(f"{shown(table)}: has no rows; give one for each recording")
+    check_groups(table, found)
     return found
+
+
+def check_groups(table: Path, rows: Sequence[Row]) -> None:
+    """Refuse a group that is to be both trained on and held out, for groups are never parted.
+
+    Raises:
+        UserError: there is one.
+    """
+    first: dict[tuple[str, str | None], Row] = {}
+    for row in rows:
+        if row.group is not None and row.split is not None:
+            before = first.setdefault((row.domain, row.group), row)
+            if before.split != row.split:
+                raise UserError(
+                    f"{shown(table)}, line {row.line}: puts group {printable(row.group)} into {row.split}, line "
+                    f"{before.line} into {before.split}; give a group one split, or these recordings other groups"
+                )
 
 
 def shown(table: Path) -> str:
@@ -102,6 +121,8 @@ def decoded(table: Path) -> str:
             raise
         reason = error.strerror if isinstance(error, OSError) else error
         raise UserError(f"{shown(table)}: cannot be read ({reason}); give a CSV file") from error
+    if content.startswith(WORKBOOKS):
+        raise UserError(f"{shown(table)}: is a workbook; save the sheet as CSV UTF-8")
     encoding = next((name for mark, name in ENCODINGS.items() if content.startswith(mark)), "utf-8")
     try:
         text = content.decode(encoding)

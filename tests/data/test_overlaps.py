@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from melgan_vc.data.corpora import Folders
+from melgan_vc.data.corpora import Folders, Table
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.data.overlaps import check_apart, check_both_given
+from melgan_vc.data.preparation import Preparation
+from melgan_vc.data.prepare import prepare
 from melgan_vc.data.work import Work
 from melgan_vc.errors import UserError
 from melgan_vc.spec import ChunkSpec
@@ -96,3 +98,17 @@ def test_one_domain_alone_is_refused_unless_the_other_is_named() -> None:
     check_both_given({"source": "mine", "target": "hers"}, ["data.source=mine", "data.target=hers"])
     for override in ("data.target=bundled:voices/target", "+data.target=bundled:voices/target"):
         check_both_given(DEFAULT | {"source": "mine"}, [override])
+
+
+def test_a_recording_in_two_splits_is_told(folders, caplog) -> None:
+    shutil.copy(folders[0] / "source1.wav", folders[0] / "z.wav")
+    table = folders[0] / "all.csv"
+    table.write_text("path,domain,split\nsource0.wav,source,train\nsource1.wav,source,train\nz.wav,source,test\n")
+    work = Work(workers=0, progress=False)
+    made = prepare(Table(str(table), "source"), TINY_AUDIO, folders[0] / "p", Preparation(), work)
+    assert made is not None and len(made.items) == 2
+    assert (
+        "recordings are in two splits" in caplog.text
+        and "(1 in all)" in caplog.text
+        and "source1.wav (train) and z.wav (test)" in caplog.text
+    )
