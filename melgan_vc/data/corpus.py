@@ -63,15 +63,20 @@ def find(folder: Path) -> list[Path]:
     for failure in errors:
         if failure.filename == str(folder):
             raise UserError(f"{printable(folder)}: cannot be read ({failure.strerror}); check its rights") from failure
-        log.warning(
-            "warning: %s: cannot be read (%s), so the recordings in it are skipped; check its rights",
-            printable(failure.filename), failure.strerror,
-        )  # fmt: skip
+        report_skipped(failure.filename, failure.strerror)
     found = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
     if not found:
         there = f" ({len(files)} other files are there)" if files else ""
         raise UserError(f"{printable(folder)}: no recordings found{there}; put wav, flac, ogg, mp3 or m4a files there")
     return found
+
+
+def report_skipped(folder: object, reason: str | None) -> None:
+    """Tell that the recordings in a folder are skipped."""
+    log.warning(
+        "warning: %s: cannot be read (%s), so the recordings in it are skipped; check its rights",
+        printable(folder), reason,
+    )  # fmt: skip
 
 
 def walk(folder: Path) -> tuple[list[Path], list[OSError]]:

@@ -1,11 +1,14 @@
 """Public corpora as their makers lay them out; none is downloaded."""
 
+import errno
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from melgan_vc.config.paths import expand_user
 from melgan_vc.data.corpora import Corpus, Recording
+from melgan_vc.data.corpus import report_skipped
 from melgan_vc.errors import UserError
 
 
@@ -59,9 +62,20 @@ class Known(Corpus):
         self, folder: Path, pattern: str, group: Callable[[Path], str | None] = lambda path: None,
         split: str | None = None, stream: int = 0,
     ) -> Iterator[tuple[str, Recording]]:  # fmt: skip
+        report_unreadable(folder, pattern.count("/"))
         for path in sorted(folder.glob(pattern)):
             if not path.name.startswith("."):
                 yield path.relative_to(self.root).as_posix(), Recording(path, group(path), split, stream)
+
+
+def report_unreadable(folder: Path, levels: int) -> None:
+    """Tell folders that cannot be read, which a pattern passes over in silence, so many levels deep."""
+    folders = [folder]
+    for level in range(levels + 1):
+        for one in folders:
+            if one.is_dir() and not os.access(one, os.R_OK | os.X_OK):
+                report_skipped(one, os.strerror(errno.EACCES))
+        folders = [inside for one in folders for inside in one.glob("*/")] if level < levels else []
 
 
 class CmuArctic(Known):

@@ -1,5 +1,8 @@
 """Each corpus is found as its makers lay it out, and said to be missing where it is not."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -155,3 +158,25 @@ def test_a_wide_container_is_refused_by_its_number_of_streams(tmp_path):
 
     with pytest.raises(UserError, match="holds 1 streams of sound"), opened(tmp_path / "x.m4a", 4):
         pass
+
+
+def test_folders_that_cannot_be_read_are_named(tmp_path, monkeypatch, caplog):
+    plant(tmp_path, [*TREES["libritts"], "mine/a.wav", "mine/locked/b.wav"])
+    locked = [tmp_path / "mine" / "locked", tmp_path / "train-clean-100" / "103" / "1240"]
+    listed, access = os.scandir, os.access
+
+    def scandir(path):
+        if Path(path) in locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    monkeypatch.setattr(os, "access", lambda path, mode: path not in locked and access(path, mode))
+    assert set(corpora.Folders(str(tmp_path / "mine")).recordings()) == {"a.wav"}
+    assert known.LibriTts(str(tmp_path), "103").recordings()
+    assert all(f"{path}: cannot be read (Permission denied), so the" in caplog.text for path in locked)
+        f"{path}: cannot be read (Permission denied), so the recordings in it are" in caplog.text for path in locked
+    )
+    locked.append(tmp_path / "mine")
+    with pytest.raises(UserError, match=r"mine: cannot be read \(Permission denied\); check its rights"):
+        corpora.Folders(str(tmp_path / "mine")).recordings()
