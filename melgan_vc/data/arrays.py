@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from melgan_vc.data.manifest import is_count, mels_name, parse
+from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 
 BLOCK = 1 << 20  # bytes read at a time
@@ -148,7 +149,7 @@ class VerifiedArrays:
         """Write down what was verified; what is gone is forgotten."""
         if self.is_changed:
             kept = {key: value for key, value in self.stamps.items() if (self.path.parent / key).is_file()}
-            with suppress(OSError), replacing(self.path) as temporary:  # else they are read again
+            with suppress(OSError, UserError), replacing(self.path) as temporary:  # else they are read again
                 temporary.write_text(json.dumps(kept), encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def digests(files: Mapping[str, Path], memory: Path, progress: bool = True) -> t
     new = [name for name in missing if name in found]
     if new:
         entries = {os.path.realpath(files[name]): [list(found[name].stamp), found[name].sha256] for name in new}
-        with replacing(memory) as temporary:
+        with suppress(OSError, UserError), replacing(memory) as temporary:  # else they are hashed again
             temporary.write_text(json.dumps(known | entries), encoding="utf-8")
     return {name: found[name] for name in files if name in found}, failures
 

@@ -311,3 +311,9 @@ def test_recordings_that_end_their_process_are_named_and_the_others_are_prepared
     made = prepare(voices, tmp_path / "p", Work(workers=2, progress=False))
     assert [item.path for item in made.items] == [f"{number}.wav" for number in range(4)]
     assert all("ended the process" in made.left_out[f"deadly {number}.wav"] for number in (1, 2))
+
+
+def test_folders_in_the_place_of_memories_are_lived_with(voices, tmp_path) -> None:
+    for name in (preparing.HASHES, preparing.VERIFIED):
+        (tmp_path / "p" / name).mkdir(parents=True)
+    assert len(prepare(voices, tmp_path / "p").items) == 4
