@@ -18,6 +18,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from melgan_vc.cli import explained, explanation, quiet_libraries
+from melgan_vc.config.composition import raise_faults
+from melgan_vc.config.paths import expand_user
+from melgan_vc.config.settings import Role, role_of
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import leaderboard
 from melgan_vc.evaluation.leaderboard import FAILURE, JOB
@@ -25,9 +28,7 @@ from melgan_vc.files import replacing
 from melgan_vc.measures.better import BETTER, NO_WAY
 
 log = logging.getLogger(__name__)
-AROUND = ("resume", "allow_changes", "trainer.max_", "trainer.accelerator", "data.store", "data.workers",
-          "prepare.workers", "prepare.memory_gb", "prepare.max_failed", "prepare.shard",
-          "callbacks", "checkpoint", "logger", "hydra.")  # fmt: skip  # a job with other values here is the same job
+DISTINCT = (Role.MEANING, Role.PLACE)  # settings with one of these roles make a job another one
 SWEEP = "sweep.json"
 LONGEST = 90  # letters of a folder's name
 
@@ -47,7 +48,7 @@ def run_job(cfg: DictConfig, train: Callable[[DictConfig], Any]) -> float | None
     """
     quiet_libraries()  # a launcher may have started this process
     overrides = list(HydraConfig.get().overrides.task)
-    home = Path(HydraConfig.get().sweep.dir).expanduser()
+    home = expand_user(HydraConfig.get().sweep.dir)
     cfg.run_dir = str(job_folder(home, overrides)).replace("${", "\\${")
     cfg.resume = cfg.resume or "auto"
     folder = Path(cfg.run_dir)
@@ -58,6 +59,7 @@ def run_job(cfg: DictConfig, train: Callable[[DictConfig], Any]) -> float | None
     with replacing(folder / JOB) as temporary:
         temporary.write_text(json.dumps({"overrides": overrides}, indent=1), encoding="utf-8")
     try:
+        raise_faults(cfg)
         train(cfg)
     except (Exception, SystemExit) as error:
         if isinstance(error, SystemExit) and error.code != 1:
@@ -96,12 +98,13 @@ def job_folder(home: Path, overrides: Sequence[str]) -> Path:
         home: of the sweep.
         overrides: of the job.
     """
-    told = sorted(override.lstrip("+") for override in overrides if not override.lstrip("+").startswith(AROUND))
-    identity = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]
+    swept = json.loads((home / SWEEP).read_text(encoding="utf-8")) if (home / SWEEP).is_file() else []
+    told = {override.lstrip("+"): override.lstrip("+~").partition("=")[0] for override in overrides}
+    telling = sorted(override for override, key in told.items() if key in swept or role_of(key) in DISTINCT)
+    identity = hashlib.sha256(json.dumps(telling).encode()).hexdigest()[:8]
     for found in sorted(home.glob(f"*-{identity}")):
         return found
-    swept = json.loads((home / SWEEP).read_text(encoding="utf-8")) if (home / SWEEP).is_file() else []
-    shown = [override for override in told if override.partition("=")[0] in swept] or ["job"]
+    shown = [override for override in telling if told[override] in swept] or ["job"]
     parts = [re.sub(r"^.*\.(?=[^.=]*\.[^.=]*=)", "", override) for override in shown]  # the last two parts of a key
     rounded = re.sub(r"\d+\.\d{4,}", lambda number: f"{float(number[0]):.4g}", "__".join(parts))
     readable = re.sub(r"[^\w.=+-]+", "_", rounded)[:LONGEST]
@@ -115,7 +118,7 @@ class SweepReport(Callback):
         with explained():  # Hydra only warns of what a callback raises
             if any(override.startswith("run_dir=") for override in config.hydra.overrides.task):
                 raise UserError("run_dir would be the same for all jobs: say hydra.sweep.dir=DIR instead")
-        home = Path(config.hydra.sweep.dir).expanduser()
+        home = expand_user(config.hydra.sweep.dir)
         swept, count = plan(config)
         home.mkdir(parents=True, exist_ok=True)
         with replacing(home / SWEEP) as temporary:
@@ -123,7 +126,7 @@ class SweepReport(Callback):
         print(budget(config, count), file=sys.stderr)  # the logs are not set up yet
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        home = Path(config.hydra.sweep.dir).expanduser()
+        home = expand_user(config.hydra.sweep.dir)
         measure = measure_of(config)
         with explained():
             print(f"\n{leaderboard.write(home, measure, home)}")

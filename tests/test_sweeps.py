@@ -96,12 +96,12 @@ def test_a_sweep_survives_a_failed_job_and_is_continued(two_domains, tmp_path):
     assert "Traceback" not in first.stderr
     assert "2 jobs of 4 batches each" in first.stderr
     assert "1 jobs failed: travel.weight=x-" in first.stderr
-    assert first.stderr.count("prepared 4 recordings") == 2, "source and target, once for all jobs"
+    assert first.stderr.count("prepared 4 of 4 recordings") == 2, "source and target, once for all jobs"
     given[-1] = "losses.travel.weight=5,x,7"
     again = run_command("train", "-m", *given, "trainer.max_batches=4", cwd=tmp_path)
     assert again.returncode == 1
     assert again.stderr.count("all 4 batches are trained") == 1
-    assert "prepared 4 recordings" not in again.stderr
+    assert "prepared 4 of 4 recordings" not in again.stderr
     folders = [path.parent.name for path in (tmp_path / "sweep").glob("*/bundle.safetensors")]
     assert sorted(name.partition("-")[0] for name in folders) == ["travel.weight=5", "travel.weight=7"]
     assert (tmp_path / "sweep" / "best.safetensors").resolve().name == "best.safetensors"

@@ -8,6 +8,10 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from melgan_vc.config.checks import unknown_keys
+from melgan_vc.config.paths import expand_user
+from melgan_vc.config.schema import schema_of
+from melgan_vc.config.settings import TRAINING, Role, role_of
 from melgan_vc.config.stored import REMEDY, escape, load_stored, without_resolvers
 from melgan_vc.config.targets import check_trust
 from melgan_vc.data.corpus import is_path
@@ -19,15 +23,11 @@ from melgan_vc.training.checkpoint_files import FOLDER
 log = logging.getLogger(__name__)
 CONFIG = "config.yaml"
 AUTO = "auto"
-OF_THE_START = ("resume", "allow_changes", "trust")  # say how to start, not what to train
 MEANING = ("audio", "chunk", "networks", "data")  # a change makes it another training
 FIXED = ("trainer", "data", "prepare")  # groups whose settings are always the same ones
 NEEDED = {*MEANING, *FIXED, "optim", "losses", "strategy"}  # groups that every config has
-PATHS = ("data.source", "data.target", "data.root", "data.store", "data.litdata.address", "data.litdata.prepared")
-AROUND_IT = (  # no batch depends on these; the data's content is checked by itself
-    "trainer.max_", "callbacks.", "checkpoint.", "logger.", "name:", "optim.log_every:", "prepare.", "card.",
-    "data.workers:", "data.on_device:", *(f"{key}:" for key in PATHS),
-)  # fmt: skip
+PATHS = tuple(key for key, setting in TRAINING.items() if setting.is_path and key.startswith("data."))
+HARMLESS = (Role.AROUND, Role.PLACE, Role.START)  # no batch depends on these; the data's content is checked by itself
 ABSENT = "(not set)"
 
 
@@ -74,8 +74,12 @@ def settle(cfg: DictConfig, line: CommandLine | None = None) -> DictConfig:
             log.warning("warning: %s has no %s, so all settings are those of the command line", home, CONFIG)
         if home and "run_dir" not in line.keys:
             settled.run_dir = escape(home)
-    settled.run_dir = escape(Path(settled.run_dir).expanduser())
+    settled.run_dir = escape(expand_user(settled.run_dir))
     for key in PATHS:  # so that the run can be resumed from anywhere
+        holder, _, name = key.rpartition(".")
+        around = OmegaConf.select(settled, holder)
+        if not isinstance(around, DictConfig) or name not in around or OmegaConf.is_interpolation(around, name):
+            continue
         value = OmegaConf.select(settled, key)
         several = isinstance(value, ListConfig)
         names = list(value) if several else [value]
@@ -88,8 +92,10 @@ def settle(cfg: DictConfig, line: CommandLine | None = None) -> DictConfig:
 def continued(stored: DictConfig, cfg: DictConfig, line: CommandLine) -> DictConfig:
     """A run's own config with the settings, groups and removals of a command line."""
     settled = stored.copy()
+    for fault in unknown_keys(stored, schema_of("train")):
+        log.warning("warning: %s; the run's config has it, and it has no effect", fault)
     for key in cfg:
-        if key not in settled or key in OF_THE_START:
+        if key not in settled or role_of(str(key)) is Role.START:
             settled[key] = cfg[key]
     for group in FIXED:  # settings that came with a later version
         for key in cfg[group].keys() - settled[group].keys():
@@ -129,7 +135,7 @@ def check_start(cfg: DictConfig) -> None:
 
 def whole_path(text: str) -> Path:
     """A path as users write it, from the root; links in it stay."""
-    return Path(text).expanduser().absolute()
+    return expand_user(text).absolute()
 
 
 def goes_on(cfg: DictConfig) -> bool:
@@ -190,7 +196,7 @@ def changes_since(run_dir: Path, cfg: DictConfig) -> list[str]:
     stored.run_dir = escape(cfg.run_dir)
     before, now = (OmegaConf.to_container(config, resolve=True) for config in (stored, cfg))
     found = differences(before, now)  # type: ignore[arg-type]
-    return [change for change in found if not change.startswith(OF_THE_START)]
+    return [change for change in found if role_of(changed_key(change)) is not Role.START]
 
 
 def report_changes(run_dir: Path, cfg: DictConfig) -> None:
@@ -202,7 +208,12 @@ def report_changes(run_dir: Path, cfg: DictConfig) -> None:
 
 def same_training(run_dir: Path, cfg: DictConfig) -> bool:
     """Whether a batch that is trained again is the same as before: no setting has changed that it depends on."""
-    return goes_on(cfg) and all(change.startswith(AROUND_IT) for change in changes_since(run_dir, cfg))
+    return goes_on(cfg) and all(role_of(changed_key(change)) in HARMLESS for change in changes_since(run_dir, cfg))
+
+
+def changed_key(change: str) -> str:
+    """The setting that a line of :func:`differences` is about."""
+    return change.partition(":")[0]
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
