@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
@@ -16,43 +16,30 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from melgan_vc import terminal
-from melgan_vc.config.hydra_settings import check_hydra_settings
-from melgan_vc.config.paths import CONF
+from melgan_vc.config import composition, environment
+from melgan_vc.config.command_line import quote_words
+from melgan_vc.config.effects import place_to_add
+from melgan_vc.config.paths import CONF, expand_user
+from melgan_vc.config.schema import schema_of
 from melgan_vc.errors import UserError, explain_os_error
 
-PATH_KEYS = (
-    "data.source", "data.target", "data.root", "data.store",
-    "data.litdata.address", "data.litdata.prepared", "run_dir", "runs", "bundle", "input", "output", "weights",
-)  # fmt: skip
-QUOTED_KEYS = (
-    *PATH_KEYS,
-    "resume",
-    "sweep_dir",
-    "source",
-    "target",
-    "training_source",
-    "training_target",
-    "evaluations",
-    "answers",
-    "key",
-    "keep_in",
-    "experiments",
-)
 Task = Callable[[DictConfig], float | None]
 
 
-def command(config: str, optional: Sequence[str] = ()) -> Callable[[Task], Callable[[], None]]:
+def command(config: str) -> Callable[[Task], Callable[[], None]]:
     """Make a function of a config a command: Hydra composes ``conf/<config>.yaml``, errors of the user's become one
     line on standard error and exit code 1, and anything else keeps its traceback, for it is ours to mend.
 
     Args:
-        optional: paths that may be null.
+        config: the name of the command.
     """
 
     def decorate(task: Task) -> Callable[[], None]:
         def guarded(cfg: DictConfig) -> float | None:
-            with explained():
-                check_filled(cfg, optional)
+            with explained(config):
+                if config != "train":  # whose jobs note it beside what they leave
+                    composition.raise_faults(cfg)
+                check_filled(cfg, config)
                 return task(cfg)
             return None
 
@@ -60,10 +47,10 @@ def command(config: str, optional: Sequence[str] = ()) -> Callable[[Task], Calla
             os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then lets its errors through to here
             quiet_libraries()
             terminal.open_standard_streams()
-            several = {"-m", "--multirun"} & set(sys.argv)  # where a comma parts values
-            sys.argv[1:] = [word if several and "," in word else quoted(word) for word in sys.argv[1:]]
-            with explained():
-                check_hydra_settings(sys.argv[1:], config)
+            environment.complete_environment()
+            with explained(config):
+                sys.argv[1:] = quote_words(sys.argv[1:], config)
+                composition.install()
                 hydra.main(version_base="1.3", config_path=str(CONF), config_name=config)(guarded)()
 
         return main
@@ -71,11 +58,11 @@ def command(config: str, optional: Sequence[str] = ()) -> Callable[[Task], Calla
     return decorate
 
 
-def check_filled(cfg: DictConfig, optional: Sequence[str] = ()) -> None:
+def check_filled(cfg: DictConfig, command: str) -> None:
     """Refuse a config whose mandatory settings were not given, or given as nothing."""
-    missing = sorted(
-        OmegaConf.missing_keys(cfg) | {key for key in PATH_KEYS if key not in optional and left_empty(cfg, key)}
-    )
+    schema = schema_of(command)
+    empty = {key for key in schema.keys if schema.needs_path(key) and left_empty(cfg, key)}
+    missing = sorted(OmegaConf.missing_keys(cfg) | empty)
     if missing:
         raise UserError(f"{', '.join(missing)} not given; add {' '.join(f'{key}=...' for key in missing)}")
 
@@ -83,7 +70,7 @@ def check_filled(cfg: DictConfig, optional: Sequence[str] = ()) -> None:
 def several_paths(value: object, name: str) -> list[Path]:
     """The path that a setting names, or those that it lists."""
     given = list(value) if isinstance(value, ListConfig) else [value]
-    found = [Path(one).expanduser() for one in given if isinstance(one, str) and one]
+    found = [expand_user(one) for one in given if isinstance(one, str) and one]
     if not found or len(found) < len(given):
         raise UserError(f"{name} is {value!r}: give a path, or several as [ONE,OTHER]")
     return found
@@ -95,26 +82,13 @@ def left_empty(cfg: DictConfig, key: str) -> bool:
     return OmegaConf.select(cfg, key, default=nothing, throw_on_missing=False) in (None, "")
 
 
-def quoted(argument: str) -> str:
-    """An override with a path as Hydra reads it: quoted, so that spaces, commas and accents need no care."""
-    key, equals, value = argument.partition("=")
-    if (
-        not equals
-        or key not in QUOTED_KEYS
-        or value in ("null", "???")
-        or (value[:1] == "[" and value[-1] == "]")  # several
-        or (value[:1] in ("'", '"') and value[-1] == value[0])
-    ):
-        return argument
-    # Hydra reads a backslash as one of its own only before a quote or at the end; OmegaConf, before ${.
-    escaped = re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + ('\\"' if found[2] else ""), value)
-    escaped = escaped.replace("${", "\\${")
-    return f'{key}="{escaped}"'
-
-
 @contextmanager
-def explained() -> Iterator[None]:
-    """End the program with one line if the body fails by something that a user can mend."""
+def explained(command: str | None = None) -> Iterator[None]:
+    """End the program with one line if the body fails by something that a user can mend.
+
+    Args:
+        command: whose settings a wrong key is compared with.
+    """
     try:
         try:
             yield
@@ -128,19 +102,19 @@ def explained() -> Iterator[None]:
         if any(isinstance(cause, BrokenPipeError) for cause in causes(error)) and terminal.is_reader_gone():
             terminal.discard_output()
             raise SystemExit(terminal.BROKEN_PIPE) from None
-        line = explanation(error)
+        line = explanation(error, command)
         if line is None:
             raise
         end(line)
 
 
-def explanation(error: Exception) -> str | None:
+def explanation(error: Exception, command: str | None = None) -> str | None:
     """What a user can do about an error, or None if it is none of the user's."""
     for cause in causes(error):
         if isinstance(cause, UserError):
             return str(cause)
     if isinstance(error, HydraException | OmegaConfBaseException):
-        return composition_error(str(error))
+        return composition_error(str(error), command)
     if isinstance(error, ValueError) and "Config group override" in str(error):
         return "a config group was given a value that is none of its files; --help shows which there are"
     if isinstance(error, OSError):
@@ -155,7 +129,7 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def composition_error(text: str) -> str:
+def composition_error(text: str, command: str | None = None) -> str:
     """Hydra's and OmegaConf's many lines as one."""
     text = text.split("Config search path")[0]
     head, found, options = text.partition("Available options in ")
@@ -166,7 +140,7 @@ def composition_error(text: str) -> str:
         extra = "ray" if "ray" in text else "sweeps"
         return f"this {plugin[1]} is not installed: pip install 'melgan_vc[{extra}]'"
     if unknown := re.search(r"Could not override '([^']*)'", text):
-        return f"unknown setting {unknown[1]!r}; --help shows what can be set"
+        return unknown_setting(unknown[1], command)
     if missing := re.search(r"Missing mandatory value: (\S+)", text):
         return f"{missing[1]} not given; add {missing[1]}=..."
     if "missing EQUAL" in text:
@@ -174,6 +148,19 @@ def composition_error(text: str) -> str:
     lines = [line.strip() for line in text.splitlines()]
     kept = [line for line in lines if line and not line.startswith(("full_key", "object_type", "reference_type"))]
     return " ".join(kept) + "; --help shows what can be set"
+
+
+def unknown_setting(key: str, command: str | None) -> str:
+    """What to say of a key that is not in the config: how to bring in its entry, or which key was probably meant."""
+    schema = schema_of(command) if command is not None else None
+    if schema is not None and key in schema.keys:
+        entries = [entry for entry in schema.places if key == entry or key.startswith(f"{entry}.")]
+        places = schema.places[max(entries, key=len)] if entries else []
+        if places:
+            return f"{key} has no effect: {max(entries, key=len)} is not in use; add {place_to_add(places[0])}"
+    nearest = schema.nearest(key) if schema is not None else None
+    guess = f"; did you mean {nearest}?" if nearest is not None and nearest != key else ""
+    return f"unknown setting {key!r}{guess or ';'} --help shows what can be set"
 
 
 def end(line: str, code: int = 1) -> NoReturn:

@@ -8,7 +8,7 @@ from melgan_vc.cli import command, several_paths
 from melgan_vc.errors import UserError
 
 
-@command("listening", optional=("output",))
+@command("listening")
 def main(cfg: DictConfig) -> None:
     if (cfg.evaluations is None) == (cfg.answers is None):
         raise UserError("give evaluations=DIR output=DIR to make a test, or answers=CSV key=JSON to analyse one")

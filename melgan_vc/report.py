@@ -8,7 +8,7 @@ from melgan_vc.cli import command, several_paths
 from melgan_vc.errors import UserError
 
 
-@command("report", optional=("output",))
+@command("report")
 def main(cfg: DictConfig) -> None:
     from melgan_vc.evaluation import evaluation_page, experiments, kept
 

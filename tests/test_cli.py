@@ -3,7 +3,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 
-from melgan_vc.cli import composition_error, explanation, quoted
+from melgan_vc.cli import composition_error, explanation
+from melgan_vc.config.command_line import quote_override, quote_words
 from melgan_vc.errors import UserError
 
 
@@ -16,16 +17,59 @@ from melgan_vc.errors import UserError
         ("input='already quoted'", "input='already quoted'"),
         ("input='tis.wav", 'input="\'tis.wav"'),
         ("chunk.width=8", "chunk.width=8"),
-        ("--help", "--help"),
+        ("++data.source=my voice, take 2", '++data.source="my voice, take 2"'),
+        ("card.consent=both agreed, on 2026-11-01", 'card.consent="both agreed, on 2026-11-01"'),
+        ("card.licence=CC BY-SA 4.0 (Anna's)", 'card.licence="CC BY-SA 4.0 (Anna\'s)"'),
+        ("card.licence=[draft]", 'card.licence="[draft]"'),
+        ("card.licence='tis and 'tis'", "card.licence=\"'tis and 'tis'\""),
+        ("name=2024", 'name="2024"'),
+        ("name=null", "name=null"),
+        ("data.source=[a b,c's]", 'data.source=["a b","c\'s"]'),
+        ('data.source=["a b","c,d"]', 'data.source=["a b","c,d"]'),
+        ("logger.wandb.project=a=b #1", 'logger.wandb.project="a=b #1"'),
+        ("callbacks.mine.title=it's", 'callbacks.mine.title="it\'s"'),
+        ("chunk.width=8,16", 'chunk.width="8,16"'),
+        ("stability=[ttur,r1]", "stability=[ttur,r1]"),
+        ("~losses.identity", "~losses.identity"),
     ],
 )
-def test_paths_are_quoted_for_hydra(given, wanted):
-    assert quoted(given) == wanted
+def test_texts_and_paths_are_quoted_for_hydra(given, wanted):
+    command = "convert" if given.startswith("input") else "train"
+    assert quote_override(given, command) == wanted
 
 
-@pytest.mark.parametrize("path", ["a b", 'say "x"', "a\\b c", "a\\", 'a\\"b', "100% (1), [2] = {3}", "${x}", "é'ü"])
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("data.source=a b,c", 'data.source="a b","c"'),
+        ("card.consent='a, b',c", "card.consent='a, b',\"c\""),
+        ("chunk.width=8,16", "chunk.width=8,16"),
+        ("losses=voice,music", "losses=voice,music"),
+        ("name=choice(a,b)", "name=choice(a,b)"),
+    ],
+)
+def test_with_several_jobs_a_comma_separates_values(given, wanted):
+    assert quote_words(["-m", given], "train") == ["-m", wanted]
+
+
+def test_options_and_what_follows_them_stay():
+    words = ["-cd", "name=my, folder", "--help", "--cfg", "job"]
+    assert quote_words(words, "train") == words
+
+
+def test_a_folder_in_brackets_is_a_folder_where_it_exists(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert quote_override("data.source=[Anna]", "train") == 'data.source=["Anna"]'
+    (tmp_path / "[Anna]").mkdir()
+    assert quote_override("data.source=[Anna]", "train") == 'data.source="[Anna]"'
+    assert quote_words(["-m", "data.source=[Anna]"], "train") == ["-m", 'data.source="[Anna]"']
+
+
+@pytest.mark.parametrize(
+    "path", ["a b", 'say "x"', "a\\b c", "a\\", 'a\\"b', "100% (1), [2] = {3}", "${x}", "é'ü", "a\nb", "~x#1"]
+)
 def test_a_quoted_path_comes_back_from_hydra(path):
-    (override,) = OverridesParser.create().parse_overrides([quoted(f"input={path}")])
+    (override,) = OverridesParser.create().parse_overrides([quote_override(f"input={path}", "convert")])
     assert OmegaConf.create({"input": override.value()}).input == path
 
 

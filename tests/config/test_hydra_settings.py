@@ -1,8 +1,12 @@
 """What Hydra builds before a command begins."""
 
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 
-from melgan_vc.config.hydra_settings import check_hydra_settings
+from melgan_vc.config import composition
+from melgan_vc.config.paths import CONF
 from melgan_vc.errors import UserError
 
 HARMLESS = "trainer: {max_batches: 7}"
@@ -16,31 +20,31 @@ HOSTILE = (
 
 
 @pytest.fixture
-def experiment(tmp_path):
-    def write(text):
+def compose_own(tmp_path):
+    """Compose with a folder of the user's own that holds one experiment, as a command does before anything is built."""
+
+    def composed(text, *overrides, mode=RunMode.RUN):
+        composition.install()
         (tmp_path / "experiment").mkdir(exist_ok=True)
         (tmp_path / "experiment" / "mine.yaml").write_text(f"# @package _global_\ndefaults: [quickstart]\n{text}\n")
-        return ["-cd", str(tmp_path), "experiment=mine"]
+        given = [f"hydra.searchpath=[file://{tmp_path}]", "experiment=mine", *overrides]
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            return GlobalHydra.instance().hydra.compose_config("train", given, run_mode=mode, from_shell=False)
 
-    return write
+    return composed
 
 
+@pytest.mark.parametrize("mode", [RunMode.RUN, RunMode.MULTIRUN])
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_config_folder_does_not_choose_what_hydra_calls(text, experiment):
+def test_a_config_folder_does_not_choose_what_hydra_calls(text, mode, compose_own):
     with pytest.raises(UserError, match="may not name"):
-        check_hydra_settings(experiment(text), "train")
+        compose_own(text, *(["chunk.width=8,16"] if mode is RunMode.MULTIRUN else []), mode=mode)
 
 
-def test_a_search_path_on_the_command_line_is_looked_at_too(experiment):
-    _, folder, chosen = experiment(HOSTILE[0])
-    with pytest.raises(UserError, match=r"hydra\.callbacks\.x"):
-        check_hydra_settings([f"hydra.searchpath=[file://{folder}]", chosen], "train")
+@pytest.mark.parametrize("more", [["sweep=losses"], ["sweep=optuna"], ["launcher=joblib", "hydra.mode=MULTIRUN"]])
+def test_other_folders_are_used(more, compose_own):
+    assert compose_own(HARMLESS, *more, mode=RunMode.MULTIRUN).trainer.max_batches in (7, 3000)
 
 
-@pytest.mark.parametrize("more", [[], ["-m", "sweep=losses"], ["sweep=optuna"], ["launcher=joblib"], ["trainer=none"]])
-def test_other_folders_are_used(more, experiment):
-    check_hydra_settings([*experiment(HARMLESS), *more], "train")
-
-
-def test_a_trusted_package_may_be_called(experiment):
-    check_hydra_settings([*experiment(HOSTILE[1]), "trust=[subprocess]"], "train")
+def test_a_trusted_package_may_be_called(compose_own):
+    compose_own(HOSTILE[1], "trust=[subprocess]")
