@@ -1,5 +1,6 @@
 """python -m melgan_vc.dashboard: the Weights & Biases view of a project, printed or saved."""
 
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,10 +15,12 @@ def main(cfg: DictConfig) -> None:
     settings = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
     save, show, folder = settings.pop("save"), settings.pop("show"), settings.pop("sweep_dir")
     if folder is not None:
-        from melgan_vc.evaluation import leaderboard
+        from melgan_vc.evaluation import runs
 
-        runs = leaderboard.read(Path(folder).expanduser(), settings["measure"])
-        settings |= {"group": leaderboard.logged_as(runs), "swept": leaderboard.swept(runs)}
+        found = runs.read(Path(folder).expanduser(), settings["measure"])
+        for line in found.skipped:
+            print(line, file=sys.stderr)
+        settings |= {"group": runs.logged_as(found.entries), "swept": runs.swept(found.entries)}
     print(dashboard.run(dashboard.View.of(**settings), save, show))
 
 

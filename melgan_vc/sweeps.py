@@ -22,8 +22,8 @@ from melgan_vc.config.composition import raise_faults
 from melgan_vc.config.paths import expand_user
 from melgan_vc.config.settings import Role, role_of
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation import leaderboard
-from melgan_vc.evaluation.leaderboard import FAILURE, JOB
+from melgan_vc.evaluation import leaderboard, runs
+from melgan_vc.evaluation.runs import FAILURE, JOB
 from melgan_vc.files import replacing
 from melgan_vc.measures.better import BETTER, NO_WAY
 
@@ -82,7 +82,7 @@ def note_failure(folder: Path, error: BaseException) -> None:
 def objective(cfg: DictConfig, folder: Path) -> float | None:
     """The measure that ranks a run's checkpoints, at its best validation; None without one."""
     measure = measure_of(cfg)
-    return leaderboard.entry(folder, folder.name, measure).measures.get(measure)
+    return runs.entry(folder, folder.name, measure).measures.get(measure)
 
 
 def measure_of(cfg: DictConfig) -> str:
@@ -130,7 +130,7 @@ class SweepReport(Callback):
         measure = measure_of(config)
         with explained():
             print(f"\n{leaderboard.write(home, measure, home)}")
-            failed = [one.name for one in leaderboard.read(home, measure) if one.failure is not None]
+            failed = [one.name for one in runs.read(home, measure).entries if one.failure is not None]
             if failed:
                 raise UserError(
                     f"{len(failed)} jobs failed: {', '.join(failed)}; {FAILURE} in their folders says why; the same "

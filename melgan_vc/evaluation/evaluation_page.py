@@ -14,7 +14,7 @@ from melgan_vc.evaluation import page, report
 from melgan_vc.evaluation.charts import curves, pitches
 from melgan_vc.evaluation.columns import COLUMNS, MEANS
 from melgan_vc.evaluation.kept import CONVERTED, PICTURED, Evaluation, kind_name, read, tracks
-from melgan_vc.evaluation.leaderboard import NOT_COMPARED
+from melgan_vc.evaluation.runs import NOT_COMPARED
 from melgan_vc.spec import AudioSpec
 
 PAGE = "index.html"

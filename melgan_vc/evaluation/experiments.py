@@ -30,8 +30,8 @@ from melgan_vc.errors import UserError
 from melgan_vc.evaluation import report
 from melgan_vc.evaluation.columns import COLUMNS, MEANS
 from melgan_vc.evaluation.kept import CONVERTED, PICTURED, Evaluation, read, tracks
-from melgan_vc.evaluation.leaderboard import NOT_COMPARED
 from melgan_vc.evaluation.protocol import Summary
+from melgan_vc.evaluation.runs import NOT_COMPARED
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 from melgan_vc.measures.intervals import Mean

@@ -1,136 +1,42 @@
-"""Runs beside one another: what differed between them, and which is best by a held-out measure."""
+"""Runs side by side: what differs between them, and which is best by a held-out measure."""
 
 import csv
-import json
-import math
+import logging
 import os
 import shutil
-import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from melgan_vc.bundle_header import BEST_NAME, NAME
-from melgan_vc.errors import UserError
+from melgan_vc.bundle_header import BEST_NAME
+from melgan_vc.csv_cells import csv_cell
+from melgan_vc.evaluation import labels
+from melgan_vc.evaluation.documents import shortened
+from melgan_vc.evaluation.runs import (
+    ABSENT,
+    FAILURE,
+    Entry,
+    best_bundle,
+    comparable,
+    difference,
+    read,
+    swept,
+)
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
-from melgan_vc.measures.better import BETTER, NO_WAY
-from melgan_vc.nested import flat
+from melgan_vc.measures.better import BETTER
+from melgan_vc.text import printable
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SPEED = "throughput/batches_per_second"
-CONFIG, METRICS, JOB, FAILURE = "config.yaml", "metrics.csv", "job.json", "failure.txt"
-SIGNS = (METRICS, JOB, NAME)  # that a folder with a config is a run's
-PREFIX = "held_out/"
-NOT_COMPARED = ("run_dir", "resume", "allow_changes", "logger.", "data.store", "data.workers")
-ABSENT = "-"
+log = logging.getLogger(__name__)
 CLASS = "._target_"
 WIDE = 50  # largest over smallest of values that are drawn on a logarithmic axis
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A run.
-
-    Attributes:
-        name: its folder, relative to that of all runs.
-        settings: by dotted name; of a job that failed before it began, those that it was given.
-        measures: at the validation that is best by the measure that is asked for.
-        batch: of that validation; None if there was none.
-        batches: logged in all.
-        speed: batches per second, the median of what was logged; None if nothing was.
-        failure: what went wrong, in a line; None if nothing did.
-    """
-
-    name: str
-    settings: Mapping[str, Any]
-    measures: Mapping[str, float]
-    batch: int | None
-    batches: int
-    speed: float | None
-    failure: str | None
-
-
-def read(folder: Path, measure: str) -> list[Entry]:
-    """All runs under a folder, the best first, those without the measure last.
-
-    Raises:
-        UserError: there is no run, or no such measure.
-    """
-    if BETTER.get(measure, NO_WAY) == NO_WAY:
-        known = ", ".join(name for name, way in BETTER.items() if way != NO_WAY)
-        raise UserError(f"measure is {measure!r}: give one of {known}")
-    homes = {path.parent for name in (CONFIG, JOB) for path in folder.rglob(name)} if folder.is_dir() else set()
-    found = [home for home in homes if any((home / name).exists() for name in SIGNS)]  # not wandb's own folders
-    if not found:
-        raise UserError(f"{folder}: no runs found; give a folder that holds run directories")
-    entries = [entry(run, run.relative_to(folder).as_posix(), measure) for run in sorted(found)]
-    return sorted(entries, key=lambda one: score(one.measures, measure), reverse=True)
-
-
-def score(measures: Mapping[str, float], measure: str) -> float:
-    """More is better; least of all where it was not measured."""
-    value = measures.get(measure, math.nan)
-    if not math.isfinite(value):
-        return -math.inf
-    return value if BETTER[measure] == "max" else -value
-
-
-def entry(run: Path, name: str, measure: str) -> Entry:
-    """What a run directory tells of itself."""
-    rows = list(csv.DictReader((run / METRICS).open(encoding="utf-8"))) if (run / METRICS).is_file() else []
-    validations = [(int(row["step"]), measured(row)) for row in rows if row.get(f"{PREFIX}{measure}")]
-    batch, measures = max(validations, key=lambda one: score(one[1], measure), default=(None, {}))
-    failure = (run / FAILURE).read_text(encoding="utf-8").partition("\n")[0] if (run / FAILURE).is_file() else None
-    speeds = [float(row[SPEED]) for row in rows if row.get(SPEED)]
-    return Entry(
-        name,
-        settings(run),
-        measures,
-        batch,
-        batches=max((int(row["step"]) for row in rows), default=0),
-        speed=statistics.median(speeds) if speeds else None,
-        failure=failure,
-    )
-
-
-def measured(row: Mapping[str, str]) -> dict[str, float]:
-    return {key.removeprefix(PREFIX): float(value) for key, value in row.items() if key.startswith(PREFIX) and value}
-
-
-def settings(run: Path) -> dict[str, Any]:
-    """The settings of a run, flat."""
-    if (run / CONFIG).is_file():
-        try:
-            return flat(yaml.safe_load((run / CONFIG).read_text(encoding="utf-8")))
-        except yaml.YAMLError as error:
-            raise UserError(f"{run / CONFIG}: cannot be read; put it right, or move this run away") from error
-    given = json.loads((run / JOB).read_text(encoding="utf-8"))["overrides"]
-    return {key.lstrip("+"): yaml.safe_load(value) for key, _, value in (one.partition("=") for one in given)}
-
-
-def swept(entries: Sequence[Entry]) -> list[str]:
-    """The settings that differ between runs that began."""
-    begun = [one.settings for one in entries if one.failure is None] or [one.settings for one in entries]
-    keys = sorted({key for one in begun for key in one if not key.startswith(NOT_COMPARED)})
-    return [key for key in keys if len({repr(one.get(key, ABSENT)) for one in begun}) > 1]
-
-
-def logged_as(entries: Sequence[Entry]) -> str:
-    """The group of Weights & Biases that these runs, a sweep, are in.
-
-    Raises:
-        UserError: they are not in one.
-    """
-    groups = {one.settings.get("logger.wandb.group") for one in entries if one.failure is None}
-    if len(groups) != 1 or not isinstance(group := groups.pop(), str):
-        raise UserError("these runs are not one group in Weights & Biases: run the sweep with logger=wandb")
-    return group
+LARGEST = 1e30  # value that can be drawn
+COLUMNS = 12  # settings in a table or a picture
+LONGEST = 40  # characters of a setting in a table
 
 
 def short(keys: Sequence[str]) -> dict[str, str]:
@@ -147,91 +53,159 @@ def shown(settings: Mapping[str, Any], key: str) -> str:
     value = settings.get(key, ABSENT)
     if isinstance(value, float):
         return f"{value:.4g}"
-    return str(value).rpartition(".")[2] if key.endswith(CLASS) else str(value)
+    return shortened(str(value).rpartition(".")[2] if key.endswith(CLASS) else value, LONGEST)
 
 
 def table(entries: Sequence[Entry], measure: str) -> str:
-    """The runs to read in a terminal, and under them what failed."""
+    """Return the runs as a table for a terminal."""
     keys = swept(entries)
-    headings = ["", measure, *short(keys).values(), "at batch", "batches", "batches/s", "run"]
+    headings = ["", measure, *short(keys[:COLUMNS]).values(), "at batch", "batches", "batches/s", "run"]
     rows = [
         [
             str(place),
-            f"{one.measures[measure]:.3f}" if one.batch is not None else ABSENT,
-            *(shown(one.settings, key) for key in keys),
-            str(one.batch or ABSENT),
+            f"{one.measures[measure]:.3f}" if measure in one.measures else ABSENT,
+            *(shown(one.settings, key) for key in keys[:COLUMNS]),
+            ABSENT if one.batch is None else str(one.batch),
             str(one.batches),
             ABSENT if one.speed is None else f"{one.speed:.3g}",
             one.name,
         ]
         for place, one in enumerate((one for one in entries if one.failure is None), start=1)
     ]
-    failed = [f"failed: {one.name}: {one.failure} (all of it: {one.name}/{FAILURE})" for one in entries if one.failure]
-    return "\n".join([aligned(headings, rows), *failed])
+    more = [f"{len(keys) - COLUMNS} more settings differ; the CSV file has them all"] if len(keys) > COLUMNS else []
+    return "\n".join([aligned(headings, rows), *more])
+
+
+def tables(entries: Sequence[Entry], measure: str) -> str:
+    """Return a table of each group of comparable runs, with what sets it apart, and under them what failed."""
+    groups = comparable([one for one in entries if one.failure is None])
+    if len(groups) > 1:
+        parts = [f"These runs were measured on different recordings or mels, so {len(groups)} tables stand alone:\n"]
+    else:
+        parts = [table(entries, measure)]
+    for number, group in enumerate(groups if len(groups) > 1 else (), start=1):
+        parts.append(f"{number} of {len(groups)}: {difference(groups, group)}\n\n{table(group, measure)}\n")
+    failed = [
+        f"failed: {printable(one.name)}: {one.failure} (all of it: {printable(one.name)}/{FAILURE})"
+        for one in entries
+        if one.failure is not None
+    ]
+    return "\n".join([*parts, *failed])
 
 
 def write_csv(entries: Sequence[Entry], path: Path) -> None:
-    """The same with all measures."""
+    """Write all settings that differ, and all measures, as a CSV file."""
     keys = swept(entries)
     names = [name for name in BETTER if any(name in one.measures for one in entries)]
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    groups = {one.name: number for number, group in enumerate(comparable(entries), start=1) for one in group}
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
         writer = csv.writer(file)
-        writer.writerow(["run", *keys, *names, "at_batch", "batches", "batches_per_second", "failure"])
+        header = ["run", *keys, *names, "at_batch", "batches", "batches_per_second", "failure", "comparable"]
+        writer.writerow(map(csv_cell, header))
         for one in entries:
             values = [one.settings.get(key, "") for key in keys] + [one.measures.get(name, "") for name in names]
-            writer.writerow([one.name, *values, one.batch or "", one.batches, one.speed or "", one.failure or ""])
+            batch = "" if one.batch is None else one.batch
+            cells = [one.name, *values, batch, one.batches, one.speed or "", one.failure or "", groups[one.name]]
+            writer.writerow(
+                csv_cell(cell if isinstance(cell, int | float | str | None) else str(cell)) for cell in cells
+            )
 
 
 def figure(entries: Sequence[Entry], measure: str) -> "Figure":
-    """The measure against each swept value."""
+    """Draw the measure against each swept value; runs that are not comparable in colours of their own."""
     from matplotlib.figure import Figure  # takes a while
 
-    keys = swept(entries) or ["name"]
-    ranked = [one for one in entries if one.batch is not None]
+    keys = (swept(entries) or ["name"])[:COLUMNS]
+    ranked = [one for one in entries if measure in one.measures]
     picture = Figure(figsize=(1 + 3.2 * len(keys), 3.6), layout="constrained")
-    for axis, key in zip(picture.subplots(1, len(keys), sharey=True, squeeze=False)[0], keys, strict=True):
-        values = [one.settings.get(key, ABSENT) for one in ranked]
-        if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-            values = [shown(one.settings, key) for one in ranked]
-        elif ranked and 0 < min(values) <= max(values) / WIDE:
-            axis.set_xscale("log")
-        heights = [one.measures[measure] for one in ranked]
-        axis.scatter(values, heights)
-        if ranked:
-            axis.scatter(values[:1], heights[:1], s=120, facecolors="none", edgecolors="tab:orange", label="best")
-        axis.set_xlabel(short(keys)[key])
+    axes = picture.subplots(1, len(keys), sharey=True, squeeze=False)[0]
+    for axis, key in zip(axes, keys, strict=True):
+        panel(axis, ranked, key, measure)
+        axis.set_xlabel(labels.plain(short(keys)[key]))
         axis.grid(alpha=0.3)
-    picture.axes[0].ticklabel_format(axis="y", useOffset=False)  # so that a difference of nothing looks like it
-    picture.axes[0].set_ylabel(f"{measure} ({'less' if BETTER[measure] == 'min' else 'more'} is better)")
+    axes[0].ticklabel_format(axis="y", useOffset=False)  # so that a difference of nothing looks like it
+    axes[0].set_ylabel(f"{measure} ({'less' if BETTER[measure] == 'min' else 'more'} is better)")
     if ranked:
-        picture.legend(*picture.axes[0].get_legend_handles_labels(), loc="outside upper right")
+        picture.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right")
     return picture
 
 
-def link_best(entries: Sequence[Entry], folder: Path) -> Path | None:
-    """Make ``best.safetensors`` in the folder stand for the best run's best bundle; None if there is none."""
-    for one in entries:
-        for name in (BEST_NAME, NAME):
-            bundle = folder / one.name / name
-            if one.batch is not None and one.failure is None and bundle.is_file():
-                with replacing(folder / BEST_NAME) as temporary:
-                    temporary.unlink()  # a link needs the name
-                    try:
-                        temporary.symlink_to(os.path.relpath(bundle, folder))
-                    except OSError:  # a file system without links
-                        shutil.copyfile(bundle, temporary)
-                return bundle
-    return None
+def panel(axis: "Axes", ranked: Sequence[Entry], key: str, measure: str) -> None:
+    """Draw the measure against one setting."""
+    values = [one.settings.get(key, ABSENT) for one in ranked]
+    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    if not numeric or not all(abs(value) < LARGEST for value in values):  # which NaN is not
+        values = [labels.plain(shown(one.settings, key)) for one in ranked]
+    elif ranked and 0 < min(values) <= max(values) / WIDE:
+        axis.set_xscale("log")
+    heights = [one.measures[measure] for one in ranked]
+    places = {one.name: value for one, value in zip(ranked, values, strict=True)}
+    groups = comparable(ranked)
+    axis.scatter(values, heights, color="none")  # so that values have one order in all groups
+    for number, group in enumerate(groups, start=1):
+        label = f"table {number}" if len(groups) > 1 else None
+        axis.scatter([places[one.name] for one in group], [one.measures[measure] for one in group], label=label)
+    if len(groups) == 1:
+        axis.scatter(values[:1], heights[:1], s=120, facecolors="none", edgecolors="tab:orange", label="best")
+
+
+def link_best(bundle: Path, folder: Path) -> bool:
+    """Make ``best.safetensors`` in the folder stand for the best run's best bundle, unless another file has that name.
+
+    Args:
+        bundle: of the best run.
+        folder: of all runs.
+
+    Returns:
+        Whether it was linked.
+    """
+    link = folder / BEST_NAME
+    if bundle.parent == folder:
+        return False  # the folder is the run, and this its own bundle
+    made = folder / f".{BEST_NAME}.{os.getpid()}.link"
+    try:
+        made.symlink_to(os.path.relpath(bundle, folder))
+    except OSError:  # a file system without links
+        with replacing(link) as temporary:
+            shutil.copyfile(bundle, temporary)
+        return True
+    if os.path.lexists(link) and not link.is_symlink():
+        made.unlink()
+        return False
+    os.replace(made, link)
+    return True
 
 
 def write(folder: Path, measure: str, output: Path) -> str:
     """Compare the runs of a folder: leaves the table and the picture in ``output``; returns what to print."""
-    entries = read(folder, measure)
+    survey = read(folder, measure)
+    entries, skipped = survey.entries, list(survey.skipped)
     write_csv(entries, output / "leaderboard.csv")
+    drawn = draw(entries, measure, output / "leaderboard.png")
+    groups = comparable([one for one in entries if one.failure is None])
+    best = best_bundle(folder, entries, skipped) if len(groups) == 1 else None
+    count = f"{len(entries)} run{'' if len(entries) == 1 else 's'}"
+    lines = [f"{count} in {printable(folder)}, by {measure}:", "", tables(entries, measure), *skipped, ""]
+    if best is not None:
+        also = f", also {printable(folder / BEST_NAME)}" if link_best(best, folder) else ""
+        lines.append(f"best bundle: {printable(best)}{also}")
+    lines.append(
+        f"table: {printable(output / 'leaderboard.csv')}" + (f"; picture: {printable(drawn)}" if drawn else "")
+    )
+    return "\n".join(lines)
+
+
+def draw(entries: Sequence[Entry], measure: str, path: Path) -> Path | None:
+    """Draw the runs into a file; None, with a warning, where that fails, for a picture is not worth the table."""
     from melgan_vc.audio.pictures import save_figure
 
-    save_figure(figure(entries, measure), output / "leaderboard.png")
-    best = link_best(entries, folder)
-    lines = [f"{len(entries)} runs in {folder}, by {measure}:", "", table(entries, measure), ""]
-    lines += [f"best bundle: {best}, also {folder / BEST_NAME}"] if best else []
-    return "\n".join([*lines, f"table: {output / 'leaderboard.csv'}; picture: {output / 'leaderboard.png'}"])
+    try:
+        with labels.no_missing_glyphs():
+            save_figure(figure(entries, measure), path)
+    except Exception as error:  # of matplotlib, by whatever values and names runs can have
+        log.warning("warning: %s was not drawn: %s", path, shortened(error))
+        return None
+    return path
