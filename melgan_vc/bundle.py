@@ -18,6 +18,7 @@ from melgan_vc.bundle_header import BEST_NAME, FORMAT, NAME, locate, read_header
 from melgan_vc.config.targets import is_trusted, trust_advice
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
+from melgan_vc.nested import jsonable
 from melgan_vc.networks.layers import folded_state, settle_spectral_norm
 from melgan_vc.spec import AudioSpec, ChunkSpec
 
@@ -63,7 +64,7 @@ class Bundle:
             "generator": {"class": f"{kind.__module__}.{kind.__qualname__}", "arguments": dict(self.arguments)},
             "audio": asdict(self.audio),
             "chunk": asdict(self.chunk),
-            "provenance": dict(self.provenance),
+            "provenance": jsonable(self.provenance),
         }
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.generator.state_dict().items()}
         with replacing(path) as temporary:

@@ -2,25 +2,31 @@
 
 import csv
 import json
+import logging
 import math
-import shutil
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from melgan_vc.evaluation.columns import COLUMNS, MEANS, MUSIC, VOICE
+from melgan_vc.csv_cells import csv_cell
+from melgan_vc.errors import UserError
+from melgan_vc.evaluation import documents
+from melgan_vc.evaluation.columns import COLUMNS, MEANS, MUSIC, VOICE, WHOLE
 from melgan_vc.evaluation.protocol import Row, Summary
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 from melgan_vc.measures.intervals import Mean
-from melgan_vc.nested import flat
+from melgan_vc.nested import flat, jsonable
 
+log = logging.getLogger(__name__)
 RECORD, ROWS = "metrics.json", "metrics.csv"
 CONFIG, CURVES, CARD = "config.yaml", "training.csv", "card.md"  # of the run, kept beside
 SPEED = "speed.json"  # by itself, for no two calls have the same
 BEATEN = {"voice": ("to_target", "mcd"), "music": ("genre_share",)}  # a model must be better in these
 AUDIBLE = 0.1  # of chroma similarity above chance
 ENOUGH = 0.95  # of real recordings that a classifier must be right on, to judge conversions
+VERSION = 2  # of how things are measured; figures of different ones are not comparable
 
 
 def columns(sound: str, summary: Sequence[Summary]) -> list[str]:
@@ -46,9 +52,9 @@ def cell(line: Summary, name: str) -> str:
 
 
 def interval(mean: Mean, form: str) -> str:
-    """A mean with its 95 % interval."""
-    if not mean.count:
-        return "-"
+    """A mean with its 95 % interval, where it has one."""
+    if not mean.count or not mean.has_interval:
+        return number(mean.value, form)
     return f"{mean.value:{form}} ({mean.low:{form}} to {mean.high:{form}})"
 
 
@@ -62,36 +68,49 @@ def verdicts(summary: Sequence[Summary], about: Mapping[str, Any]) -> list[str]:
     found = []
     if about["baselines"]:
         found.append(verdict(summary, about["baselines"], about["sound"]))
-    right = about.get("classifier_accuracy")
-    if right is not None:
-        trust = "" if right >= ENOUGH else ": too seldom to judge conversions by it"
+    if about["sound"] == "music":
         found.append(melody(summary))
+    right = about.get("classifier_accuracy")
+    if right is not None and math.isfinite(right):
+        trust = "" if right >= ENOUGH else ": too seldom to judge conversions by it"
         found.append(f"The classifier of genres is right on {right:.0%} of the real held-out recordings{trust}.")
     return found
 
 
 def melody(summary: Sequence[Summary]) -> str:
     """How much of the source's melody is left, as a sentence."""
-    means = next(line.means for line in summary if line.kind == "converted")
-    kept, chance = means["chroma"].value, means["chroma_other"].value
+    line = next(line for line in summary if line.kind == "converted")
+    kept, chance = (mean_value(line, name) for name in ("chroma", "chroma_other"))
+    if math.isnan(kept) or math.isnan(chance):
+        return "Whether the melody stays could NOT be measured; give two held-out recordings or more."
     if not kept - chance >= AUDIBLE:
         return f"The melody does NOT stay: chroma {kept:.2f} to the source, {chance:.2f} to other clips of it."
     return f"The melody stays: chroma {kept:.2f} to the source, {chance:.2f} to other clips of it."
 
 
+def mean_value(line: Summary, name: str) -> float:
+    """A mean; NaN where it was not measured."""
+    return line.means[name].value if name in line.means else math.nan
+
+
 def verdict(summary: Sequence[Summary], rivals: Sequence[str], sound: str = "voice") -> str:
     """Whether conversions are better than those that need no training, as a sentence."""
     by_kind = {line.kind: line for line in summary}
-    compared = [name for name in BEATEN[sound] if has(by_kind["converted"], name)]
-    lost = [
-        f"{rival} in {COLUMNS[name].heading}"
-        for rival in rivals
-        for name in compared
-        if not better(by_kind["converted"].means[name].value, by_kind[rival].means[name].value, COLUMNS[name].better)
-    ]
+    compared, lost = [], []
+    for name in BEATEN[sound]:
+        ours, theirs = mean_value(by_kind["converted"], name), [mean_value(by_kind[rival], name) for rival in rivals]
+        if not any(map(math.isnan, (ours, *theirs))):
+            compared.append(COLUMNS[name].heading)
+            lost += [
+                f"{rival} in {COLUMNS[name].heading}"
+                for rival, value in zip(rivals, theirs, strict=True)
+                if not better(ours, value, COLUMNS[name].better)
+            ]
+    if not compared:
+        return f"Whether the model beats {' and '.join(rivals)} could NOT be measured."
     if lost:
         return f"The model does NOT beat {', '.join(lost)}: train longer, or on more or cleaner recordings."
-    return f"The model beats {' and '.join(rivals)} in {' and in '.join(COLUMNS[name].heading for name in compared)}."
+    return f"The model beats {' and '.join(rivals)} in {' and in '.join(compared)}."
 
 
 def better(one: float, other: float, way: str) -> bool:
@@ -120,13 +139,14 @@ def mean_of(mean: Mean) -> dict[str, Any]:
 
 
 def rounded(value: float) -> float | None:
-    """Six digits; None in place of NaN, which JSON does not know."""
-    return None if math.isnan(value) else float(f"{value:.6g}")
+    """Six digits; None in place of NaN and infinity, which JSON does not know."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def write(folder: Path, rows: Sequence[Row], summary: Sequence[Summary], about: Mapping[str, object]) -> None:
     """metrics.json with all but single recordings, and metrics.csv with those, each in one step."""
-    text = json.dumps({**about, "summary": plain(summary)}, indent=1, ensure_ascii=False)
+    record = jsonable({"version": VERSION, **about, "summary": plain(summary)})
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
     with replacing(folder / RECORD) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     names = [name for name in MEANS if any(name in row.values for row in rows)]
@@ -138,28 +158,35 @@ def write(folder: Path, rows: Sequence[Row], summary: Sequence[Summary], about: 
         writer.writerow(["name", "kind", *names])
         for row in rows:
             values = [row.values.get(name, math.nan) for name in names]
-            writer.writerow([row.name, row.kind, *("" if math.isnan(one) else f"{one:.6g}" for one in values)])
+            cells = ["" if math.isnan(one) else f"{one:.6g}" for one in values]  # numbers, so a minus is one
+            writer.writerow([csv_cell(row.name), csv_cell(row.kind), *cells])
 
 
 def keep_run(folder: Path, run: Path, card: str, times_real_time: float) -> None:
     """What the page shows beside the figures: the run that the bundle lies in, its card, and how fast it converted."""
+    speed = jsonable({"times_real_time": round(times_real_time, 1)})
     with replacing(folder / SPEED) as temporary:
-        temporary.write_text(json.dumps({"times_real_time": round(times_real_time, 1)}) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(speed, allow_nan=False) + "\n", encoding="utf-8")
     for name, place in (("config.yaml", CONFIG), ("metrics.csv", CURVES)):
-        if (run / "config.yaml").is_file() and (run / name).is_file():
+        if (run / "config.yaml").is_file() and os.path.lexists(run / name):
+            try:
+                content = documents.read_bytes(run / name, documents.LARGEST_TABLE)
+            except UserError as error:
+                log.warning("warning: %s of the run is not kept: %s", name, error)
+                continue
             with replacing(folder / place) as temporary:
-                shutil.copyfile(run / name, temporary)
+                temporary.write_bytes(content)
     with replacing(folder / CARD) as temporary:
         temporary.write_text(card + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def read_summary(record: Mapping[str, Any]) -> list[Summary]:
-    """The summary of a record."""
+    """The summary of a record that was checked; measures that this version does not know are left out."""
     return [
         Summary(
             line["kind"],
-            {name: read_mean(one) for name, one in line["means"].items()},
-            {name: nan(one) for name, one in line["whole"].items()},
+            {name: read_mean(one) for name, one in line["means"].items() if name in MEANS},
+            {name: nan(one) for name, one in line["whole"].items() if name in WHOLE},
         )
         for line in record["summary"]
     ]
@@ -170,4 +197,4 @@ def read_mean(found: Mapping[str, Any]) -> Mean:
 
 
 def nan(value: float | None) -> float:
-    return math.nan if value is None else value
+    return math.nan if value is None else float(value)

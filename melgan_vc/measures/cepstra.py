@@ -15,6 +15,8 @@ from melgan_vc.measures.world import pitch_and_envelope
 ORDER = 24  # of mel-cepstra, as most papers have it; the zeroth, the power, is left out
 DECIBEL = 10 * np.sqrt(2) / np.log(10)  # of a distance of mel-cepstra
 CENTS = 1200.0  # in an octave
+FEWEST = 10  # frames that a correlation can be told from; of two it is always 1 or -1
+STILL = 1e-6  # octaves that are rounding
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Likeness:
     Attributes:
         mcd: mel-cepstral distortion in dB, mean over the aligned frames.
         f0_cents: root mean square difference of log F0 in cents, where both are voiced; NaN where they never are.
-        f0_correlation: of log F0 there; NaN for fewer than two frames, or where one never changes.
-        voicing: F1 score of being voiced.
+        f0_correlation: of log F0 there; NaN for fewer than 10 frames, or where one never changes.
+        voicing: F1 score of being voiced; NaN where nothing is voiced in either.
     """
 
     mcd: float
@@ -106,10 +108,10 @@ def pitch(f0: np.ndarray, reference: np.ndarray) -> tuple[float, float, float]:
     voiced, wanted = f0 > 0, reference > 0
     both = voiced & wanted
     total = int(voiced.sum() + wanted.sum())
-    f1 = 2 * float(both.sum()) / total if total else 1.0
+    f1 = 2 * float(both.sum()) / total if total else float("nan")
     if not both.any():
         return float("nan"), float("nan"), f1
     logs = np.log2(f0[both]), np.log2(reference[both])
     cents = CENTS * float(np.sqrt(np.square(logs[0] - logs[1]).mean()))
-    moving = min(np.ptp(logs[0]), np.ptp(logs[1])) > 0
+    moving = len(logs[0]) >= FEWEST and min(np.ptp(logs[0]), np.ptp(logs[1])) > STILL
     return cents, float(np.corrcoef(*logs)[0, 1]) if moving else float("nan"), f1

@@ -1,13 +1,16 @@
 """How sure a mean over few recordings is."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import bootstrap
+from scipy.stats import DegenerateDataWarning, bootstrap
 
+NAN = float("nan")
 RESAMPLES = 2000
 ALIKE = 1e-9  # relative differences that are rounding
+FEWEST = 5  # values that an interval can be told from
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Mean:
 
     Attributes:
         value: mean of the measured values; NaN where there are none.
-        low, high: ends of the interval; the value itself where there are fewer than two values, or all are alike.
+        low, high: ends of the interval; NaN where there are fewer than 5 values, or all are alike.
         count: of values.
     """
 
@@ -24,6 +27,11 @@ class Mean:
     low: float
     high: float
     count: int
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether there are enough values, and different ones, for an interval."""
+        return self.count >= FEWEST and self.low < self.high  # which NaN is not
 
 
 def mean(values: Sequence[float], seed: int = 0) -> Mean:
@@ -34,10 +42,12 @@ def mean(values: Sequence[float], seed: int = 0) -> Mean:
     """
     known = np.asarray([value for value in values if np.isfinite(value)], float)
     if not len(known):
-        return Mean(float("nan"), float("nan"), float("nan"), 0)
+        return Mean(NAN, NAN, NAN, 0)
     middle = float(known.mean())
-    if len(known) < 2 or np.ptp(known) <= ALIKE * abs(middle):
-        return Mean(middle, middle, middle, len(known))
+    if len(known) < FEWEST or np.ptp(known) <= ALIKE * abs(middle):
+        return Mean(middle, NAN, NAN, len(known))
     random = np.random.default_rng(seed)
-    found = bootstrap((known,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=random).confidence_interval
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)  # all but one value alike: there is no interval
+        found = bootstrap((known,), np.mean, n_resamples=RESAMPLES, method="BCa", rng=random).confidence_interval
     return Mean(middle, float(found.low), float(found.high), len(known))

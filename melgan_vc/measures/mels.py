@@ -8,6 +8,7 @@ from torch import Tensor
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.spec import AudioSpec
 
+STILL = 1e-6  # change of a mel that does not move
 SAME = 1e-3  # between mels in [-1, 1]: no recordings but silent ones are so alike
 
 
@@ -64,13 +65,14 @@ def seam_ratio(mel: Tensor, width: int) -> float:
     """Change from frame to frame where chunks of ``width`` frames meet, against all other places: 1 is no seam.
 
     Args:
-        mel: (M, T), converted chunk by chunk from its first frame on. NaN where T has no seam.
+        mel: (M, T), converted chunk by chunk from its first frame on. NaN where T has no seam, or nothing changes.
     """
     steps = mel.diff(dim=1).abs().mean(0)  # (T - 1,): step t leads from frame t to t + 1
     at_seam = (torch.arange(1, len(steps) + 1) % width) == 0
     if not at_seam.any() or at_seam.all():
         return float("nan")
-    return float(steps[at_seam].mean() / steps[~at_seam].mean().clamp(min=1e-6))
+    elsewhere = float(steps[~at_seam].mean())
+    return float(steps[at_seam].mean()) / elsewhere if elsewhere > STILL else float("nan")
 
 
 def level(mels: Sequence[Tensor], front_end: MelTransform) -> float:
@@ -82,8 +84,12 @@ def level(mels: Sequence[Tensor], front_end: MelTransform) -> float:
 def content_agreement(source_vectors: Tensor, translated_vectors: Tensor) -> float:
     """Share of chunks whose translation lies closest to its own source among all, by siamese vectors (K, V).
 
-    Both sets are centred first: the TraVeL loss keeps differences of vectors, not their place.
+    Both sets are centred first: the TraVeL loss keeps differences of vectors, not their place. NaN for fewer than two
+    chunks, whose share is always 1, and where all vectors are the same, as those of silence are.
     """
+    spread = (source_vectors - source_vectors.mean(0)).abs().max() if len(source_vectors) > 1 else 0.0
+    if not spread > 0:
+        return float("nan")
     one, other = (vectors - vectors.mean(0) for vectors in (source_vectors, translated_vectors))
     closest = torch.cdist(other, one).argmin(1)
     return float((closest == torch.arange(len(one), device=closest.device)).float().mean())

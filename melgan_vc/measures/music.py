@@ -20,7 +20,10 @@ STRENGTH = 0.01  # of the classifier's fit to single pieces: little, for they ar
 
 
 def chroma(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
-    """How strong each of the twelve pitch classes is, (12, T), of a waveform (N,); frames have length one."""
+    """How strong each of the twelve pitch classes is, (12, T), of a waveform (N,).
+
+    Frames have length one, but for those of digital silence, which are zero.
+    """
     heard = librosa.resample(waveform, orig_sr=sample_rate, target_sr=RATE)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="n_fft=.* is too large")  # for the lowest notes of a short clip

@@ -12,6 +12,9 @@ from melgan_vc.errors import UserError
 
 LOWEST_F0, HIGHEST_F0 = 60.0, 420.0  # Hz, of speech
 F0_RATE = 16000  # Hz
+SHORTEST_VOICE = 0.5  # seconds that a speaker can be told from
+QUIETEST = 1e-4  # peak of what nobody would call a voice
+DIMENSIONS = 256  # (E) of resemblyzer's embeddings
 
 Embed = Callable[[np.ndarray, int], np.ndarray]
 
@@ -19,8 +22,9 @@ Embed = Callable[[np.ndarray, int], np.ndarray]
 def speaker_embedder() -> Embed:
     """A function from a waveform (N,) and its sample rate to speaker embeddings (K, 256) of pieces of 1.6 s.
 
-    Their :func:`centroid` is the recording's. They are resemblyzer's (GE2E, arXiv:1710.10467); its weights come with
-    the package.
+    Their :func:`centroid` is the recording's; there is none where less than half a second of voice is found, for then
+    the network would mostly describe the padding. They are resemblyzer's (GE2E, arXiv:1710.10467), whose weights come
+    with the package.
 
     Raises:
         UserError: resemblyzer is not installed.
@@ -28,7 +32,7 @@ def speaker_embedder() -> Embed:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from resemblyzer import VoiceEncoder, preprocess_wav
+            from resemblyzer import VoiceEncoder, preprocess_wav, sampling_rate
     except ImportError as error:
         raise UserError(
             f"speaker similarity needs resemblyzer ({error}): "
@@ -39,24 +43,38 @@ def speaker_embedder() -> Embed:
     def embed(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
-            return encoder.embed_utterance(preprocess_wav(waveform, source_sr=sample_rate), return_partials=True)[1]
+            if np.abs(waveform).max(initial=0.0) < QUIETEST:
+                return np.zeros((0, DIMENSIONS))
+            voice = preprocess_wav(waveform, source_sr=sample_rate)
+            if len(voice) < SHORTEST_VOICE * sampling_rate or not np.isfinite(voice).all():
+                return np.zeros((0, DIMENSIONS))
+            return encoder.embed_utterance(voice, return_partials=True)[1]
 
     return embed
 
 
 def centroid(embeddings: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-    """The embedding of a recording or a speaker: the mean over pieces or recordings, (K, E), of length one (E,)."""
-    mean = np.mean(embeddings, axis=0)
+    """The embedding of a recording or a speaker: the mean over pieces or recordings, (K, E), of length one (E,).
+
+    NaN where there are none; those that are NaN do not count.
+    """
+    known = [one for one in embeddings if np.isfinite(one).all() and np.any(one)]
+    if not known:
+        return np.full(DIMENSIONS, np.nan)
+    mean = np.mean(known, axis=0)
     return mean / np.linalg.norm(mean)
 
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float:
-    """Cosine of the angle between two vectors (E,)."""
-    return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
+    """Cosine of the angle between two vectors (E,); NaN where one has no direction."""
+    length = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other / length) if length > 0 else float("nan")  # which NaN is not
 
 
 def voiced_f0(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     """Fundamental frequencies in Hz of the voiced frames (K,) of a waveform (N,), by pYIN (Mauch and Dixon, 2014)."""
+    if not len(waveform) or not np.ptp(waveform) > 0:  # nothing that moves; pYIN finds a pitch in silence
+        return np.zeros(0)
     if sample_rate != F0_RATE:
         waveform = librosa.resample(waveform, orig_sr=sample_rate, target_sr=F0_RATE)
     f0, voiced, _ = librosa.pyin(waveform, fmin=LOWEST_F0, fmax=HIGHEST_F0, sr=F0_RATE, resolution=0.1)

@@ -1,5 +1,6 @@
 """What is measured of a generator in training, on recordings that it never sees."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -98,11 +99,12 @@ class HeldOutProtocol:
     def of_mels(self, converted: Sequence[Tensor], silence: Tensor) -> dict[str, float]:
         """Measures of conversions (M, T) and of converted silence (M, T)."""
         source, out = self.chunks(self.mels["source"]), self.chunks(converted)
-        seams = [of_mels.seam_ratio(mel, self.chunk.width) for mel in converted]
+        ratios = [of_mels.seam_ratio(mel, self.chunk.width) for mel in converted]
+        seams = [ratio for ratio in ratios if not math.isnan(ratio)]
         measures = {
             "spread": of_mels.spread(source, out),
             "change": of_mels.change(source, out),
-            "seam_ratio": float(np.nanmean(seams)),
+            "seam_ratio": float(np.mean(seams)) if seams else math.nan,
             "silence_level": of_mels.level([silence], self.front_end) - of_mels.level(converted, self.front_end),
         }
         if self.mels["target"]:

@@ -53,7 +53,7 @@ def test_another_tempo_does_not_count() -> None:
 
 
 def test_a_known_shift_of_pitch_is_so_many_cents() -> None:
-    f0 = np.array([0, 100, 110, 121, 0, 150.0])
+    f0 = np.array(3 * [0, 100, 110, 121, 0, 150.0])
     cents, correlation, voicing = pitch(f0 * 2 ** (3 / 12), f0)
     assert cents == pytest.approx(300) and correlation == pytest.approx(1) and voicing == 1
 
@@ -63,6 +63,12 @@ def test_voicing_is_scored_by_f1_and_what_cannot_be_told_is_nan() -> None:
     nothing = pitch(np.zeros(3), np.array([0, 90, 90.0]))
     assert np.isnan(nothing[:2]).all() and nothing[2] == 0
     assert np.isnan(pitch(np.array([100, 100.0]), np.array([90, 95.0]))[1])
+    assert np.isnan(pitch(np.zeros(3), np.zeros(3))).all(), "nobody speaks"
+    rising = np.linspace(100, 120, 9)
+    assert np.isnan(pitch(rising, rising)[1]), "too few frames"
+    assert np.isnan(pitch(np.full(30, 100.0) + 1e-7 * np.arange(30), np.linspace(90, 95, 30))[1]), (
+        "nothing but rounding"
+    )
 
 
 def test_mel_cepstra_of_a_flat_spectrum_hold_its_level_alone() -> None:

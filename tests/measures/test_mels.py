@@ -39,7 +39,8 @@ def test_seams_stand_out():
     assert mels.seam_ratio(mel, 8) == pytest.approx(1)
     steps[[7, 15]] = 3.0  # from frame 7 to 8, and from 15 to 16: where chunks of 8 meet
     assert mels.seam_ratio(torch.cat([torch.zeros(1), steps.cumsum(0)])[None], 8) == pytest.approx(3)
-    assert math.isnan(mels.seam_ratio(mel[:, :8], 8))
+    for nothing in (mel[:, :8], mel[:, :1], mel[:, :0], torch.zeros(1, 24)):
+        assert math.isnan(mels.seam_ratio(nothing, 8))
 
 
 def test_level_follows_gain():
@@ -55,3 +56,5 @@ def test_content_agreement_finds_each_source():
     assert mels.content_agreement(vectors, vectors.roll(1, 0)) == 0
     half = torch.cat([vectors[:8], vectors[8:].roll(1, 0)])
     assert mels.content_agreement(vectors, half) == pytest.approx(0.5)
+    assert math.isnan(mels.content_agreement(vectors[:1], vectors[:1])), "which is always the closest"
+    assert math.isnan(mels.content_agreement(torch.ones(8, 4), vectors[:8])), "all of silence are alike"
