@@ -7,13 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from melgan_vc.bundle_header import locate, read_header
 from melgan_vc.cli import command
+from melgan_vc.config.paths import expand_user
 from melgan_vc.config.targets import check_trust
 from melgan_vc.data import corpus
 from melgan_vc.errors import UserError
+from melgan_vc.terminal import say
 
 if TYPE_CHECKING:
     from melgan_vc.evaluation.material import Clip, Material
@@ -45,9 +47,10 @@ def main(cfg: DictConfig) -> None:
     inverter = instantiate(cfg.inversion, "inversion", Inversion, trust, spec=converter.bundle.audio)
     offline = OfflineConverter(converter, inverter)
     material = chosen(material_of(cfg, run, converter.bundle, music), cfg.recordings)
+    output = expand_user(cfg.output)
+    session.check_output(output, material, path, recording_folders(cfg, run))
     waveforms = session.heard(material, offline.audio.sample_rate, cfg.seconds)
     protocol, others = (for_music if music else for_voices)(cfg, offline, material, waveforms)
-    output = Path(cfg.output).expanduser()
     output.mkdir(parents=True, exist_ok=True)
     speed = session.run(waveforms, offline, others, protocol, output)
     about = {
@@ -56,6 +59,8 @@ def main(cfg: DictConfig) -> None:
         "parallel": material.parallel,
         "held_out": {domain: len(waveforms[domain]) for domain in DOMAINS},
         "places": dict(material.places),
+        "content": session.content(waveforms),
+        "seconds": cfg.seconds,
         "audio": asdict(offline.audio),
         "overlap": cfg.overlap,
         "inversion": OmegaConf.to_container(cfg.inversion, resolve=True),
@@ -64,7 +69,7 @@ def main(cfg: DictConfig) -> None:
         "baselines_from": "training recordings" if material.training else "held-out recordings",
         "baselines": [kind for kind in others if kind != session.SOURCE_RESYNTHESISED],
         "data_report": material.report,
-        "provenance": dict(header.about.get("provenance", {})),
+        "provenance": card.part(header.about, "provenance"),
         "settings": report.settings(run and OmegaConf.to_container(run, resolve=True)),
     }
     summary = protocol.summary()
@@ -72,11 +77,15 @@ def main(cfg: DictConfig) -> None:
     report.keep_run(output, path.parent, card.text(converter.bundle, path), speed.times_real_time)
     columns = report.columns(about["sound"], summary)
     counts = " and ".join(f"{len(waveforms[domain])} of the {domain}" for domain in DOMAINS)
-    print(f"\nHeld-out recordings: {counts}; means with 95 % intervals:\n\n{report.table(summary, columns)}\n")
+    say(f"\nHeld-out recordings: {counts}; means, with 95 % intervals from 5 on:\n\n{report.table(summary, columns)}\n")
     for line in report.verdicts(summary, about):
-        print(line)
-    print(f"Converted at {speed.times_real_time:.0f} times real time, inversion included.\n")
-    print(f"Look and listen: {evaluation_page.write(output, [output])}; all figures: {output / report.ROWS}")
+        say(line)
+    say(f"Converted at {speed.times_real_time:.0f} times real time, inversion included.\n")
+    try:
+        say(f"Look and listen: {evaluation_page.write(output, [output])}")
+    except Exception as error:  # whatever a page cannot show, the figures are written
+        log.warning("warning: %s was not written: %s", output / evaluation_page.PAGE, error)
+    say(f"all figures: {output / report.ROWS}")
 
 
 def check(cfg: DictConfig) -> None:
@@ -92,6 +101,14 @@ def check(cfg: DictConfig) -> None:
     for one, other in (("source", "target"), ("training_source", "training_target")):
         if bool(cfg[one]) != bool(cfg[other]):
             raise UserError(f"give {one} and {other} both, or neither")
+
+
+def recording_folders(cfg: DictConfig, run: DictConfig | None) -> list[Path]:
+    """The folders of recordings that a config and a run name; an evaluation must not lie among recordings."""
+    named = [cfg[prefix + domain] for prefix in ("", "training_") for domain in DOMAINS]
+    named += [OmegaConf.select(run, f"data.{domain}") for domain in DOMAINS] if run is not None else []
+    every = [one for value in named for one in (value if isinstance(value, ListConfig) else [value])]
+    return [corpus.locate(one) for one in every if isinstance(one, str) and one]
 
 
 def run_config(bundle: Path, trust: Sequence[str] = ()) -> DictConfig | None:
@@ -217,7 +234,11 @@ def for_voices(
     known = [
         material.training.get(domain) or material.held_out[domain] for domain in DOMAINS
     ]  # which is in their favour
-    source, target = (statistics(first_minutes(clips, cfg.minutes, rate), rate) for clips in known)
+    try:
+        source, target = (statistics(first_minutes(clips, cfg.minutes, rate), rate) for clips in known)
+    except UserError as error:
+        log.warning("warning: no conversions to compare with: %s", error)
+        return protocol, {}
     return protocol, {name: partial(convert, rate, source, target) for name, convert in VOICES.items()}
 
 
@@ -248,7 +269,7 @@ def for_music(
     )
     protocol = MusicProtocol(offline.front_end, stride, waveforms["source"], classifier)
     equaliser = session.through_mels(offline, partial(mel_transferred, source, target))
-    return protocol, {session.SOURCE_RESYNTHESISED: resynthesis, "mels equalised": equaliser}
+    return protocol, {session.SOURCE_RESYNTHESISED: resynthesis, session.EQUALISED: equaliser}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 A model that is no better than these has not learned to convert.
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ import numpy as np
 from melgan_vc.errors import UserError
 from melgan_vc.measures.world import Parts, apart, together, world
 
+log = logging.getLogger(__name__)
 COEFFICIENTS = 40  # that an envelope is coded by
 SCALES = np.linspace(0.75, 1.35, 61)  # of formants, that are tried
 SMALLEST = 1e-16
@@ -32,17 +34,23 @@ class Statistics:
 
 
 def statistics(recordings: Iterable[np.ndarray], sample_rate: int) -> Statistics:
-    """Of waveforms (N,) of one speaker.
+    """Of waveforms (N,) of one speaker; one that WORLD fails on is skipped with a warning.
 
     Raises:
         UserError: hardly anything in them is voiced.
     """
     pitches, coded, envelopes = [], [], []
     for waveform in recordings:
-        parts = apart(waveform, sample_rate)
+        try:
+            parts = apart(waveform, sample_rate)
+            coded.append(code(parts))
+        except UserError:  # WORLD is not installed
+            raise
+        except Exception as error:  # of WORLD, such as for a recording of a few samples
+            log.warning("warning: a training recording cannot be taken apart: %s; skipped", error)
+            continue
         voiced = parts.f0 > 0
         pitches.append(np.log(parts.f0[voiced]))
-        coded.append(code(parts))
         envelopes.append(np.log(np.maximum(parts.envelope[voiced], SMALLEST)))
     count = sum(map(len, pitches))
     if count < 2:

@@ -1,10 +1,13 @@
 """What an evaluation listens to: held-out recordings of both domains, and some that were trained on."""
 
 import logging
+import posixpath
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from melgan_vc.data import corpus
 from melgan_vc.data.manifest import Item
 from melgan_vc.data.splits import Segment, Split, unit_hash
 from melgan_vc.errors import UserError
+from melgan_vc.evaluation.documents import shortened
 from melgan_vc.evaluation.inspection import Listening
 
 DOMAINS = ("source", "target")
@@ -23,10 +27,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording: its name, and its waveform (N,) when it is asked for."""
+    """A recording.
+
+    Attributes:
+        name: that tells it from all others of its domain.
+        read: gives its waveform (N,).
+        path: of its file in its folder, by which parallel recordings are paired; None: by the name.
+        file: that it is read from, which nothing may replace; None where it is none.
+    """
 
     name: str
     read: Callable[[], np.ndarray]
+    path: str | None = None
+    file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -49,20 +62,50 @@ class Material:
 
 
 def of_folder(folder: Path, sample_rate: int) -> list[Clip]:
-    """All recordings of a folder, each by its path in it without the suffix, at a sample rate in Hz.
+    """All recordings of a folder, at a sample rate in Hz.
 
     Raises:
-        UserError: there is none, or two differ in their suffix alone.
+        UserError: there is none.
     """
-    paths = corpus.find(folder)
-    found = [Clip(name_of(path.relative_to(folder)), partial(io.read_mono, path, sample_rate)) for path in paths]
-    if len({clip.name for clip in found}) < len(found):
-        raise UserError(f"{folder}: two recordings differ in their suffix alone; rename one")
-    return found
+    paths = {path.relative_to(folder).as_posix(): path for path in corpus.find(folder)}
+    names = names_of(list(paths))
+    return [Clip(names[one], partial(io.read_mono, path, sample_rate), one, path) for one, path in paths.items()]
 
 
-def name_of(path: Path) -> str:
-    return path.with_suffix("").as_posix()
+def names_of(paths: Sequence[str]) -> dict[str, str]:
+    """Return a name for each recording that no other has: its path without the suffix.
+
+    Where two differ in their suffix alone, both keep it. Paths that lead out of their folder, as a table can have them,
+    are taken from the last folder that they share.
+
+    Args:
+        paths: as a folder, a table or a manifest has them.
+    """
+    inside = {path: posixpath.normpath(path) for path in paths}
+    outside = [path for path in inside.values() if posixpath.isabs(path)]
+    shared = posixpath.commonpath([posixpath.dirname(path) for path in outside]) if outside else ""
+    for path, normal in inside.items():
+        short = posixpath.relpath(normal, shared) if posixpath.isabs(normal) else normal
+        parts = [part for part in short.split("/") if part != ".."]
+        inside[path] = "/".join(parts).encode(errors="backslashreplace").decode()
+    stems = {path: without_suffix(short) for path, short in inside.items()}
+    counts = Counter(stems.values())
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for path in paths:
+        wanted = name = stems[path] if counts[stems[path]] == 1 else inside[path]
+        number = 1
+        while name in taken:
+            number += 1
+            name = f"{wanted} ({number})"
+        taken.add(name)
+        names[path] = name
+    return names
+
+
+def without_suffix(path: str) -> str:
+    """Return a path without its suffix; a name that begins with its only dot has none."""
+    return PurePosixPath(path).with_suffix("").as_posix() if PurePosixPath(path).name else path
 
 
 def held_out_beside(named: object) -> Path | None:
@@ -77,38 +120,92 @@ def held_out_beside(named: object) -> Path | None:
 def of_split(listening: Listening, split: Split) -> tuple[list[Clip], list[Clip]]:
     """What a training held out of a domain, the test recordings alone where its corpus names some, and what it used."""
     items = {item.path: item for item in listening.store.items}
+    names = names_of(list(items))
     unfit = {*split.short, *split.silent}
     tests = [item for item in items.values() if item.split == "test" and item.path not in unfit]
-    held_out = [whole(listening, item) for item in tests] or [part(listening, items, one) for one in split.validation]
-    return held_out, [part(listening, items, one) for one in split.train]
+    held_out = [whole(listening, item, names) for item in tests] or [
+        part(listening, items[one.path], one, names) for one in split.validation
+    ]
+    return held_out, [part(listening, items[one.path], one, names) for one in split.train]
 
 
-def whole(listening: Listening, item: Item) -> Clip:
-    return Clip(name_of(Path(item.path)), partial(listening.piece, item, 0, item.frames))
+def whole(listening: Listening, item: Item, names: Mapping[str, str]) -> Clip:
+    return clip(listening, item, names, 0, item.frames)
 
 
-def part(listening: Listening, items: Mapping[str, Item], segment: Segment) -> Clip:
+def part(listening: Listening, item: Item, segment: Segment, names: Mapping[str, str]) -> Clip:
     """A stretch of a recording: all of it, but where a single recording was cut in two."""
-    item = items[segment.path]
-    return Clip(name_of(Path(item.path)), partial(listening.piece, item, segment.offset - item.offset, segment.frames))
+    return clip(listening, item, names, segment.offset - item.offset, segment.frames)
+
+
+def clip(listening: Listening, item: Item, names: Mapping[str, str], start: int, frames: int) -> Clip:
+    """Frames [start, start + frames) of a recording."""
+    recording = listening.recordings.get(item.path)
+    file = recording.path if recording is not None else None
+    return Clip(names[item.path], partial(listening.piece, item, start, frames), names[item.path], file)
 
 
 def chosen(material: Material, most: int) -> Material:
     """The same with so many recordings of each domain, at most, that a hash of their names chooses.
 
-    Of parallel ones, those in both domains are kept, and the others are named in the log; if there is no such one, they
-    are not parallel.
+    Of parallel ones, pairs are kept, and the others are named in the log; if there is no pair, they are not parallel.
     """
-    names = {domain: {clip.name for clip in clips} for domain, clips in material.held_out.items()}
-    shared = names["source"] & names["target"]
     held_out = material.held_out
-    if material.parallel and shared:
-        alone = sorted(names["source"] ^ names["target"])
+    pairs = paired(held_out["source"], held_out["target"]) if material.parallel else []
+    if pairs:
+        kept = {id(one) for pair in pairs for one in pair}
+        alone = sorted({one.name for clips in held_out.values() for one in clips if id(one) not in kept})
         if alone:
             log.warning("warning: %d recordings have no partner and are not measured: %s", len(alone), ", ".join(alone))
-        held_out = {domain: [clip for clip in clips if clip.name in shared] for domain, clips in held_out.items()}
-    kept = {domain: some(clips, most) for domain, clips in held_out.items()}
-    return replace(material, held_out=kept, parallel=bool(material.parallel and shared))
+        held_out = {
+            "source": [one for one, _ in pairs],
+            "target": [replace(other, name=one.name) for one, other in pairs],
+        }
+    kept_clips = {domain: some(clips, most) for domain, clips in held_out.items()}
+    return replace(material, held_out=kept_clips, parallel=bool(pairs))
+
+
+def paired(source: Sequence[Clip], target: Sequence[Clip]) -> list[tuple[Clip, Clip]]:
+    """Return the recordings of one sentence: of one path, else of one but for the suffix, else for capitals as well.
+
+    Where several could be meant, none is taken, and they are named in the log.
+
+    Args:
+        source, target: held-out recordings.
+    """
+    partners: dict[int, Clip] = {}
+    left = list(source), list(target)
+    for key in (exact, stem, folded):
+        ours, theirs = (by_key(clips, key) for clips in left)
+        for name in ours.keys() & theirs.keys():
+            if len(ours[name]) == len(theirs[name]) == 1:
+                partners[id(ours[name][0])] = theirs[name][0]
+            elif key is folded:
+                several = sorted({exact(one) for one in (*ours[name], *theirs[name])})
+                log.warning("warning: cannot tell which of these belong together: %s", ", ".join(several))
+        used = {id(one) for one in partners.values()} | set(partners)
+        left = [one for one in left[0] if id(one) not in used], [one for one in left[1] if id(one) not in used]
+    return [(one, partners[id(one)]) for one in source if id(one) in partners]
+
+
+def by_key(clips: Sequence[Clip], key: Callable[[Clip], str]) -> dict[str, list[Clip]]:
+    found: dict[str, list[Clip]] = {}
+    for one in clips:
+        found.setdefault(key(one), []).append(one)
+    return found
+
+
+def exact(clip: Clip) -> str:
+    return clip.name if clip.path is None else clip.path
+
+
+def stem(clip: Clip) -> str:
+    return clip.name if clip.path is None else without_suffix(clip.path)
+
+
+def folded(clip: Clip) -> str:
+    """The same for names that differ in capitals, or in how a system spells an accent."""
+    return unicodedata.normalize("NFC", stem(clip)).casefold()
 
 
 def some(clips: Sequence[Clip], most: int) -> list[Clip]:
@@ -122,6 +219,22 @@ def first_minutes(clips: Sequence[Clip], minutes: float, sample_rate: int) -> It
     for clip in clips:
         if left <= 0:
             return
-        waveform = clip.read()[:left]
+        waveform = read_clip(clip)
+        if waveform is None:
+            continue
+        waveform = waveform[:left]
         yield waveform
         left -= len(waveform)
+
+
+def read_clip(clip: Clip) -> np.ndarray | None:
+    """Return the waveform (N,) of a recording; None, with a warning, where it cannot be read or holds no numbers."""
+    try:
+        waveform = clip.read()
+    except (UserError, OSError) as error:
+        log.warning("warning: %s: %s; skipped", clip.name, shortened(error, 300))
+        return None
+    if not np.isfinite(waveform).all():
+        log.warning("warning: %s: holds NaN or infinite samples; skipped", clip.name)
+        return None
+    return waveform

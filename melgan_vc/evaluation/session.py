@@ -1,28 +1,38 @@
 """An evaluation from recordings to figures: convert, write what can be heard, measure."""
 
+import hashlib
 import logging
+import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from melgan_vc.audio import io
 from melgan_vc.audio.chunks import SILENCE
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation.material import DOMAINS, Material
+from melgan_vc.evaluation.baselines import VOICES
+from melgan_vc.evaluation.documents import shortened
+from melgan_vc.evaluation.material import DOMAINS, Material, read_clip
 from melgan_vc.evaluation.protocol import Protocol, Waveforms
+from melgan_vc.files import inputs_among, output_path
 from melgan_vc.inference.offline import OfflineConverter
 from melgan_vc.measures.words import SILENT
+from melgan_vc.terminal import Bar
 
 log = logging.getLogger(__name__)
 Convert = Callable[[np.ndarray], np.ndarray]  # waveforms (N,)
 SILENT_CHUNKS = 8
 RESYNTHESISED, SOURCE_RESYNTHESISED = "target resynthesised", "source resynthesised"
+EQUALISED = "mels equalised"
+ALL_KINDS = {
+    "source": ("source", "converted", *VOICES, SOURCE_RESYNTHESISED, EQUALISED),
+    "target": (RESYNTHESISED, "target"),
+}
 
 
 @dataclass(frozen=True)
@@ -34,28 +44,33 @@ class Speed:
 
     @property
     def times_real_time(self) -> float:
-        return self.sound / self.converting
+        return self.sound / max(self.converting, 1e-9)
 
 
 def heard(material: Material, sample_rate: int, seconds: float) -> dict[str, dict[str, np.ndarray]]:
-    """The held-out waveforms (N,) by domain and name, so many seconds of each at most; silent ones are left out.
+    """The held-out waveforms (N,) by domain and name, so many seconds of each at most; silent and damaged ones are not.
 
     Raises:
         UserError: nothing is left of a domain.
     """
     longest = round(seconds * sample_rate)
-    found = {domain: {clip.name: clip.read()[:longest] for clip in material.held_out[domain]} for domain in DOMAINS}
+    read = {domain: {clip.name: read_clip(clip) for clip in material.held_out[domain]} for domain in DOMAINS}
+    found = {
+        domain: {name: one[:longest] for name, one in read[domain].items() if one is not None} for domain in DOMAINS
+    }
     for domain in DOMAINS:
         silent = [name for name, one in found[domain].items() if np.abs(one).max(initial=0.0) < SILENT]
         if silent:
             log.warning("warning: silent recordings of the %s are not measured: %s", domain, ", ".join(silent))
-        for name in silent:
+        damaged = [name for name, one in read[domain].items() if one is None]
+        for name in (*silent, *damaged):
             for other in DOMAINS if material.parallel else (domain,):
                 found[other].pop(name, None)
     for domain in DOMAINS:
         if not found[domain]:
             raise UserError(
-                f"{material.places[domain]}: all held-out recordings of the {domain} are silent; give others"
+                f"{material.places[domain]}: all held-out recordings of the {domain} are silent or cannot be read; "
+                "give others"
             )
     return found
 
@@ -105,12 +120,63 @@ def run(
         "target": {RESYNTHESISED: resynthesis(offline), "target": unchanged},
     }
     names = [(domain, name) for domain in DOMAINS for name in waveforms[domain]]
-    for domain, name in tqdm(names, desc="evaluating", unit="recording"):
+    for domain, name in Bar(names, desc="evaluating", unit="recording"):
         for kind, convert in kinds[domain].items():
-            found = convert(waveforms[domain][name])
-            io.write(output / file_of(name, kind), found[None], rate)
-            protocol.add(name, kind, found)
-    return Speed(model.spent, sum(map(len, waveforms["source"].values())) / rate)
+            found = attempt(convert, waveforms[domain][name], output, name, kind, rate)
+            if found is not None:
+                protocol.add(name, kind, found)
+    if not any(row.kind == "converted" for row in protocol.rows):
+        raise UserError("none of the held-out recordings could be converted; the warnings above say why")
+    return Speed(model.spent, model.samples / rate)
+
+
+def attempt(convert: Convert, waveform: np.ndarray, output: Path, name: str, kind: str, rate: int) -> np.ndarray | None:
+    """Convert a recording and write it; None, with a warning, where that fails for this one alone."""
+    try:
+        found = convert(waveform)
+    except Exception as error:  # of a network or WORLD, by whatever this recording is
+        log.warning("warning: %s: %s: %s; skipped", name, kind, shortened(error))
+        return None
+    try:
+        io.write(path_of(output, name, kind), found[None], rate)
+    except UserError as error:  # a full disk is none, and ends all
+        log.warning("warning: %s: %s: %s; skipped", name, kind, shortened(error))
+        return None
+    return found
+
+
+def check_output(output: Path, material: Material, bundle: Path, folders: Iterable[Path]) -> None:
+    """Refuse an output folder in which an evaluation would replace or litter what it reads.
+
+    Args:
+        output: folder for the evaluation.
+        material: that it listens to.
+        bundle: the file that it measures.
+        folders: of recordings.
+
+    Raises:
+        UserError: it would.
+    """
+    real = Path(os.path.realpath(output))
+    if output.exists() and not output.is_dir():
+        raise UserError(f"{output}: is a file; give a folder for the evaluation")
+    is_run = real == Path(os.path.realpath(bundle)).parent and (output / "config.yaml").exists()
+    if is_run or ((output / "metrics.csv").exists() and not (output / "metrics.json").exists()):
+        raise UserError(f"{output}: holds a run, whose files an evaluation would replace; give another output")
+    for folder in folders:
+        if folder.is_dir() and real.is_relative_to(os.path.realpath(folder)):
+            raise UserError(
+                f"{output}: lies in {folder}, so its files would be taken for recordings; give an output elsewhere"
+            )
+    every = [clip.file for clips in (*material.held_out.values(), *material.training.values()) for clip in clips]
+    files = [file for file in every if file is not None]
+    if real in {Path(os.path.realpath(file.parent)) for file in files}:
+        raise UserError(f"{output}: holds recordings; give an output elsewhere")
+    names = [(domain, clip.name) for domain in DOMAINS for clip in material.held_out[domain]]
+    written = [path_of(output, name, kind) for domain, name in names for kind in ALL_KINDS[domain]]
+    replaced = inputs_among(written, files)
+    if replaced:
+        raise UserError(f"{replaced[0]}: is one of the recordings, which it would replace; give another output")
 
 
 def unchanged(waveform: np.ndarray) -> np.ndarray:
@@ -122,18 +188,45 @@ class Timed:
 
     def __init__(self, convert: Convert) -> None:
         self.convert = convert
-        self.spent = 0.0
+        self.spent, self.samples = 0.0, 0
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
         begun = time.perf_counter()
         found = self.convert(waveform)
         self.spent += time.perf_counter() - begun
+        self.samples += len(waveform)
         return found
 
 
+def path_of(folder: Path, name: str, kind: str) -> Path:
+    """Return where the waveform of a kind of a recording is, always inside the folder of an evaluation.
+
+    Args:
+        folder: of the evaluation.
+        name: of the recording, which may be from a table or a stranger's file.
+        kind: of the waveform.
+
+    Raises:
+        UserError: a link leads out of the folder.
+    """
+    return output_path(folder, file_of(name, kind))
+
+
 def file_of(name: str, kind: str) -> str:
-    """Where the waveform of a kind of a recording is, in the folder of an evaluation."""
+    """Return what :func:`path_of` makes a path of; evaluations of version 1 have it as it is."""
     return f"{name}_{re.sub(r'[^a-z0-9]+', '-', kind.lower())}.wav"
+
+
+def content(waveforms: Mapping[str, Waveforms]) -> dict[str, str]:
+    """Return a hash of the held-out recordings of each domain, their names and samples."""
+    found = {}
+    for domain in DOMAINS:
+        digest = hashlib.sha256()
+        for name, waveform in sorted(waveforms[domain].items()):
+            digest.update(f"{name}\0{len(waveform)}\0".encode(errors="backslashreplace"))
+            digest.update(np.ascontiguousarray(waveform, np.float32).tobytes())
+        found[domain] = digest.hexdigest()[:16]
+    return found
 
 
 @torch.no_grad()

@@ -12,9 +12,18 @@ from melgan_vc.audio.mel import MelTransform
 from melgan_vc.data.manifest import Item
 from melgan_vc.data.splits import Segment, Split
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation.material import Clip, Material, chosen, first_minutes, held_out_beside, of_folder, of_split
+from melgan_vc.evaluation.material import (
+    Clip,
+    Material,
+    chosen,
+    first_minutes,
+    held_out_beside,
+    names_of,
+    of_folder,
+    of_split,
+)
 from melgan_vc.evaluation.protocol import MusicProtocol, Protocol, VoiceProtocol
-from melgan_vc.evaluation.session import heard
+from melgan_vc.evaluation.session import check_output, heard, path_of
 from melgan_vc.measures.music import GenreClassifier, timbre
 from melgan_vc.measures.voice import speaker_embedder
 from melgan_vc.spec import AudioSpec
@@ -119,11 +128,61 @@ def test_minutes_end_where_they_are_full() -> None:
     assert [len(one) for one in found] == [8000, 4000]
 
 
-def test_names_that_differ_in_their_suffix_alone_are_refused(tmp_path: Path) -> None:
-    for name in ("both.wav", "both.flac"):
+def test_recordings_that_differ_in_their_suffix_alone_are_all_there(tmp_path: Path) -> None:
+    for name in ("both.wav", "both.flac", "one.wav"):
         soundfile.write(tmp_path / name, hum(0.1, 8000, 100, 1), 8000)
-    with pytest.raises(UserError, match="differ in their suffix alone"):
-        of_folder(tmp_path, 8000)
+    assert [clip.name for clip in of_folder(tmp_path, 8000)] == ["both.flac", "both.wav", "one"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["/home/anna/rec/a.wav", "/home/anna/rec/x/b.wav"], ["a", "x/b"]),
+        (["/home/anna/rec/a.wav"], ["a"]),
+        (["../../a.wav", "b.wav", "x/../../../c.wav"], ["a", "b", "c"]),
+        (["/x/a.wav", "a.wav"], ["a.wav", "a.wav (2)"]),
+        (["x/a.wav", "y/a.wav", "A.wav"], ["x/a", "y/a", "A"]),
+        (["\udcff.wav", ".wav", "a.b.wav", "a"], ["\\udcff", ".wav", "a.b", "a"]),
+    ],
+)
+def test_each_recording_has_a_name_that_leads_nowhere_else(paths: list[str], names: list[str]) -> None:
+    assert list(names_of(paths).values()) == names
+    for name in names:
+        assert path_of(Path("out"), name, "converted").is_relative_to("out")
+
+
+@pytest.mark.parametrize("name", ["../a", "/etc/a", "..", "x/../../a", "a\0b", "n" * 300, "con", "", "a\nb"])
+def test_a_name_from_a_file_never_leaves_the_folder(name: str, tmp_path: Path) -> None:
+    for kind in ("converted", "../../x"):
+        path = path_of(tmp_path, name, kind)
+        assert path.resolve().is_relative_to(tmp_path) and path.suffix == ".wav" and len(path.name) < 256
+
+
+def clips_at(*paths: str) -> list[Clip]:
+    names = names_of(paths)
+    return [Clip(names[path], lambda: np.ones(1, np.float32), path) for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "pairs", "warning"),
+    [
+        (["a.wav", "a.flac"], ["a.flac", "a.wav"], {"a.wav": "a.wav", "a.flac": "a.flac"}, ""),
+        (["a.wav", "b.wav"], ["a.ogg", "B.WAV"], {"a.wav": "a.ogg", "b.wav": "B.WAV"}, ""),
+        (["x/a.wav", "y/a.wav"], ["x/a.mp3", "z/a.mp3"], {"x/a.wav": "x/a.mp3"}, "no partner"),
+        (["caf\u00e9.wav"], ["cafe\u0301.wav"], {"caf\u00e9.wav": "cafe\u0301.wav"}, ""),
+        (["a.wav", "a.flac"], ["a.ogg"], {}, "cannot tell which of these belong together: a.flac, a.ogg, a.wav"),
+    ],
+)
+def test_parallel_recordings_are_paired_by_stem(
+    source: list[str], target: list[str], pairs: dict[str, str], warning: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = Material({"source": clips_at(*source), "target": clips_at(*target)}, {}, {}, parallel=True)
+    found = chosen(given, 9)
+    assert found.parallel == bool(pairs)
+    if pairs:
+        ours, theirs = ({clip.name: clip.path for clip in found.held_out[domain]} for domain in ("source", "target"))
+        assert {ours[name]: theirs[name] for name in ours} == pairs and len(ours) == len(theirs)
+    assert warning in caplog.text
 
 
 def test_held_out_recordings_beside_a_domain_are_found(tmp_path: Path) -> None:
@@ -144,7 +203,9 @@ def test_a_run_gives_its_test_recordings_else_those_of_its_validation() -> None:
     )
     items = [item("a/x.wav", "test"), item("b.wav", None), item("d.wav", "test")]
     for given, names in ((items, ["a/x"]), (items[1:], ["b"])):
-        held_out, training = of_split(SimpleNamespace(store=SimpleNamespace(items=given), piece=piece), split)
+        held_out, training = of_split(
+            SimpleNamespace(store=SimpleNamespace(items=given), piece=piece, recordings={}), split
+        )
         assert [clip.name for clip in held_out] == names and [clip.name for clip in training] == ["b"]
     end = held_out[0].read()
     assert (len(end), end[0]) == (50, 150), "the end of a recording that was cut in two, from its start on"
@@ -166,5 +227,88 @@ def test_silent_recordings_are_not_measured_and_neither_are_their_partners(caplo
     apart = heard(replace(material, parallel=False), 10, 5.0)
     assert {domain: list(found) for domain, found in apart.items()} == {"source": ["a", "c"], "target": ["a", "b"]}
     assert len(apart["source"]["a"]) == 50
-    with pytest.raises(UserError, match=r"^there: all held-out recordings of the target are silent"):
+    with pytest.raises(UserError, match=r"^there: all held-out recordings of the target are silent or cannot be read"):
         heard(replace(material, held_out={**held_out, "target": clips(a=silence)}, parallel=False), 10, 5.0)
+
+
+def test_a_recording_that_cannot_be_read_is_named_and_the_others_are_measured(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def damaged() -> np.ndarray:
+        raise UserError("b.wav: is cut off")
+
+    def vanished() -> np.ndarray:
+        raise FileNotFoundError(2, "No such file", "c.wav")
+
+    sound = np.sin(np.arange(100, dtype=np.float32))
+    nan = np.full(100, np.nan, np.float32)
+    reads = {"a": lambda: sound, "b": damaged, "c": vanished, "d": lambda: nan}
+    held_out = {
+        "source": [Clip(*one) for one in reads.items()],
+        "target": [Clip(name, lambda: sound) for name in reads],
+    }
+    found = heard(Material(held_out, {}, {}, parallel=True), 10, 5.0)
+    assert {domain: list(clips) for domain, clips in found.items()} == {"source": ["a"], "target": ["a"]}
+    for line in (
+        "b: b.wav: is cut off; skipped",
+        "c: [Errno 2] No such file",
+        "d: holds NaN or infinite samples; skipped",
+    ):
+        assert line in caplog.text
+
+
+def test_what_a_library_cannot_measure_of_a_recording_is_nan(caplog: pytest.LogCaptureFixture) -> None:
+    voice = {name: hum(1, 16000, 150, number) for number, name in enumerate("abc")}
+
+    def embed(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
+        if len(waveform) == 5:
+            raise RuntimeError("window is too short")
+        return np.ones((2, 256))
+
+    def recognise(waveform: np.ndarray, sample_rate: int) -> str:
+        if np.array_equal(waveform, voice["b"]):
+            raise ValueError("no hypothesis")
+        return "yes"
+
+    protocol = VoiceProtocol(MelTransform(AUDIO), 12, voice, voice, parallel=True, embed=embed, recognise=recognise)
+    for name, waveform in voice.items():
+        protocol.add(name, "source", waveform)
+        protocol.add(name, "converted", np.zeros(16000, np.float32) if name == "a" else waveform)
+        protocol.add(name, "target", waveform)
+    odd = protocol.add("a", "WORLD transfer", hum(1, 16000, 150, 1)[:5]).values
+    assert np.isnan([odd["to_target"], odd["mcd"], odd["modulation"], odd["f0_correlation"]]).all()
+    silent = protocol.rows[1].values
+    assert "seams" not in silent and np.isnan([silent["to_target"], silent["mcd"], silent["voicing"]]).all()
+    assert np.isnan(protocol.rows[3].values["cer"]), "of b, in which nothing could be heard"
+    assert "b (source): the words cannot be measured: no hypothesis" in caplog.text
+    assert "a (WORLD transfer): the speaker cannot be measured: window is too short" in caplog.text
+    assert [line.kind for line in protocol.summary()] == ["source", "converted", "target", "WORLD transfer"]
+
+
+def test_an_evaluation_never_lies_where_it_would_replace_or_become_a_recording(tmp_path: Path) -> None:
+    recordings, run = tmp_path / "rec" / "her", tmp_path / "run"
+    recordings.mkdir(parents=True)
+    run.mkdir()
+    soundfile.write(recordings / "a_converted.wav", hum(0.1, 8000, 100, 1), 8000)
+    (run / "config.yaml").write_text("")
+    (tmp_path / "link").symlink_to(recordings)
+    clips = {"source": of_folder(recordings, 8000), "target": []}
+    clips["source"].append(Clip("a", clips["source"][0].read))
+    material = Material(clips, {}, {}, parallel=False)
+    bundle = run / "bundle.safetensors"
+    check_output(tmp_path / "out", material, bundle, [recordings])
+    for output, words in (
+        (recordings, "would be taken for recordings"),
+        (recordings / "x" / "..", "would be taken for recordings"),
+        (tmp_path / "link" / "x", "would be taken for recordings"),
+        (run, "holds a run"),
+        (recordings / "a_converted.wav", "is a file"),
+    ):
+        with pytest.raises(UserError, match=words):
+            check_output(output, material, bundle, [recordings])
+    with pytest.raises(UserError, match="holds recordings"):
+        check_output(tmp_path / "link", material, bundle, [])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a_converted.wav").symlink_to(recordings / "a_converted.wav")
+    with pytest.raises(UserError, match="is one of the recordings"):
+        check_output(tmp_path / "out", material, bundle, [recordings])
