@@ -4,6 +4,7 @@ from omegaconf import DictConfig
 
 from melgan_vc import bundle_header
 from melgan_vc.cli import command
+from melgan_vc.terminal import say
 
 
 @command("card")
@@ -16,7 +17,7 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.config.targets import check_trust
     from melgan_vc.evaluation.card import text
 
-    print(text(bundle.load(path, check_trust(cfg.trust)), path))
+    say(text(bundle.load(path, check_trust(cfg.trust)), path))
 
 
 if __name__ == "__main__":

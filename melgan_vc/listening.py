@@ -1,11 +1,11 @@
 """python -m melgan_vc.listening: make a blind listening test of evaluations, or analyse its answers."""
 
-from pathlib import Path
-
 from omegaconf import DictConfig
 
 from melgan_vc.cli import command, several_paths
+from melgan_vc.config.paths import expand_user
 from melgan_vc.errors import UserError
+from melgan_vc.terminal import say
 
 
 @command("listening")
@@ -21,14 +21,14 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.evaluation import listening
 
     if cfg.answers is not None:
-        print(listening.analysed(several_paths(cfg.answers, "answers"), Path(cfg.key).expanduser()))
+        say(listening.analysed(several_paths(cfg.answers, "answers"), expand_user(cfg.key)))
         return
-    output = Path(cfg.output).expanduser()
+    output = expand_user(cfg.output)
     kinds = [str(one) for one in cfg.kinds]
     count = listening.write(several_paths(cfg.evaluations, "evaluations"), output, kinds, cfg.recordings, cfg.seed)
-    print(f"{count} questions: {output / listening.TEST}. Give that file to listeners, and collect what they save.")
-    print(f"Keep {output / listening.KEY}: it tells what they heard. Then:")
-    print(f"  python -m melgan_vc.listening answers=CSV key='{output / listening.KEY}'")
+    say(f"{count} questions: {output / listening.TEST}. Give that file to listeners, and collect what they save.")
+    say(f"Keep {output / listening.KEY}: it tells what they heard. Then:")
+    say(f"  python -m melgan_vc.listening answers=CSV key='{output / listening.KEY}'")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from melgan_vc.bundle import Bundle
+from melgan_vc.evaluation.documents import shortened
 from melgan_vc.measures.better import BETTER, NO_WAY
 
 UNKNOWN = "not stated"
+LONGEST = 300  # characters of a statement
+LARGEST = 1e30  # number that is shown
 
 
 def text(bundle: Bundle, path: Path) -> str:
@@ -23,9 +26,9 @@ def text(bundle: Bundle, path: Path) -> str:
         f"- mels: {audio.n_mels} bins, {audio.sample_rate} Hz, a frame each {audio.hop_length} samples",
         f"- chunks: {chunk.width} frames ({1000 * audio.seconds(chunk.width):.0f} ms), {chunk.splits} in a window",
         f"- generator: {type(bundle.generator).__name__}, {weights:,} weights",
-        f"- experiment: {about.get('experiment', UNKNOWN)}, seed {about.get('seed', UNKNOWN)}",
-        f"- batches: {about.get('batches', UNKNOWN)}",
-        f"- melgan_vc: {about.get('version', UNKNOWN)}, {commit(about.get('code', {}))}",
+        f"- experiment: {stated(about, 'experiment')}, seed {stated(about, 'seed')}",
+        f"- batches: {stated(about, 'batches')}",
+        f"- melgan_vc: {stated(about, 'version')}, {commit(part(about, 'code'))}",
         "",
         "## Trained on",
         "",
@@ -33,37 +36,60 @@ def text(bundle: Bundle, path: Path) -> str:
         "",
         "## On held-out recordings",
         "",
-        *measures(about.get("held_out", {})),
+        *measures(part(about, "held_out")),
         "",
         "## Licence and consent",
         "",
-        f"- licence: {about.get('card', {}).get('licence') or UNKNOWN}",
-        f"- consent: {about.get('card', {}).get('consent') or UNKNOWN}",
+        f"- licence: {stated(part(about, 'card'), 'licence')}",
+        f"- consent: {stated(part(about, 'card'), 'consent')}",
         "",
         "A voice belongs to a person: convert to one only with that person's consent, and say that it is synthetic.",
     ]
     return "\n".join(lines)
 
 
+def part(about: Any, name: str) -> Mapping[str, Any]:
+    """Return what a bundle, perhaps a stranger's, says under a name; nothing if that is no mapping."""
+    found = about.get(name) if isinstance(about, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def stated(about: Any, name: str) -> str:
+    """Return a text or number on one line, or that there is none."""
+    found = about.get(name) if isinstance(about, Mapping) else None
+    if not isinstance(found, str | int | float) or found == "":
+        return UNKNOWN
+    return shortened(found, LONGEST)
+
+
+def figure(value: Any, form: str) -> str:
+    """Return a number in a format; a dash for what is none."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
+    return format(value, form) if known else "-"
+
+
 def commit(code: Mapping[str, Any]) -> str:
     if "commit" not in code:
         return f"commit {UNKNOWN}"
-    return f"commit {code['commit']}{', changed since' if code.get('dirty') else ''}"
+    return f"commit {stated(code, 'commit')}{', changed since' if code.get('dirty') else ''}"
 
 
 def recordings(about: Mapping[str, Any]) -> Iterator[str]:
     """Minutes and hash of each domain."""
-    if not about.get("data"):
+    data = part(about, "data")
+    if not data:
         yield f"- {UNKNOWN}"
-    for domain, content in about.get("data", {}).items():
-        minutes = about.get("minutes", {}).get(domain)
-        yield f"- {domain}: {UNKNOWN if minutes is None else f'{minutes:.1f}'} minutes, sha256 {content}"
+    for domain in data:
+        minutes = part(about, "minutes").get(domain)
+        shown = UNKNOWN if minutes is None else figure(minutes, ".1f")
+        yield f"- {shortened(domain)}: {shown} minutes, sha256 {stated(data, domain)}"
 
 
-def measures(held_out: Mapping[str, float]) -> Iterator[str]:
-    """What the last validation measured, and which way is better."""
+def measures(held_out: Mapping[str, Any]) -> Iterator[str]:
+    """What the last validation measured, and which way is better; a dash for what could not be measured."""
     if not held_out:
         yield "- nothing was measured"
     for name, value in held_out.items():
         way = BETTER.get(name, NO_WAY)
-        yield f"- {name}: {value:.4g}" + ("" if way == NO_WAY else f" ({'less' if way == 'min' else 'more'} is better)")
+        better = "" if way == NO_WAY else f" ({'less' if way == 'min' else 'more'} is better)"
+        yield f"- {shortened(name)}: {figure(value, '.4g')}{better}"

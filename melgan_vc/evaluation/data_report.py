@@ -5,18 +5,21 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from melgan_vc.csv_cells import csv_cell
 from melgan_vc.evaluation import page
 from melgan_vc.evaluation.advice import Advice
 from melgan_vc.evaluation.inspection import Domain
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 from melgan_vc.measures.recordings import bin_frequencies
+from melgan_vc.nested import jsonable
 
 PAGE, TABLE, FIGURES = "index.html", "recordings.csv", "report.json"
 SIZE = (5.2, 3.2)  # inches of a chart
@@ -85,16 +88,17 @@ def write_table(path: Path, domains: Sequence[Domain]) -> None:
             for item in domain.store.items:
                 sound = sounds.get(item.path)
                 values = ["" if sound is None else f"{getattr(sound, name):.4g}" for name in measured]
-                writer.writerow([domain.name, item.path, *(getattr(item, name) for name in stored), *values, ""])
+                cells = [domain.name, item.path, *(getattr(item, name) for name in stored)]
+                writer.writerow([*map(csv_cell, cells), *values, ""])
             for name, reason in domain.store.left_out.items():
-                writer.writerow([domain.name, name, *[""] * (len(stored) + len(measured)), reason])
+                writer.writerow([domain.name, csv_cell(name), *[""] * (len(stored) + len(measured)), csv_cell(reason)])
 
 
 def write_figures(path: Path, domains: Sequence[Domain], found: Sequence[Advice]) -> None:
     summary = {
         domain.name: {"place": domain.place, "content": domain.store.content} | figures(domain) for domain in domains
     }
-    text = json.dumps({**summary, "advice": [asdict(one) for one in found]}, indent=1)
+    text = json.dumps(jsonable({**summary, "advice": [asdict(one) for one in found]}), indent=1, allow_nan=False)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -149,8 +153,8 @@ def charts(domains: Sequence[Domain]) -> list[dict[str, Any]]:
         (levels, "Level of each recording's sound, and, dashed, of its quietest moments."),
         (durations, "Durations of the recordings."),
     )
-    with page.style():
-        return [{"drawing": page.chart(draw(domains), caption), "caption": caption} for draw, caption in drawn]
+    shown = [{"drawing": page.drawn(partial(draw, domains), caption), "caption": caption} for draw, caption in drawn]
+    return [one for one in shown if one["drawing"] is not None]
 
 
 def spectra(domains: Sequence[Domain]) -> Figure:

@@ -1,7 +1,7 @@
 """The page of one evaluation, or of several side by side: figures, curves, sound, pictures, settings."""
 
-import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,13 @@ import torch
 
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation import page, report
+from melgan_vc.evaluation import documents, page, report
 from melgan_vc.evaluation.charts import curves, pitches
 from melgan_vc.evaluation.columns import COLUMNS, MEANS
-from melgan_vc.evaluation.kept import CONVERTED, PICTURED, Evaluation, kind_name, read, tracks
+from melgan_vc.evaluation.comparison import comparable, difference
+from melgan_vc.evaluation.kept import CONVERTED, PICTURED, Evaluation, is_evaluation, kind_name, read, tracks
 from melgan_vc.evaluation.runs import NOT_COMPARED
+from melgan_vc.measures.intervals import FEWEST
 from melgan_vc.spec import AudioSpec
 
 PAGE = "index.html"
@@ -23,16 +25,25 @@ SHOWN = 12  # recordings on the page: the worst and the best ones
 
 
 def write(output: Path, folders: Sequence[Path]) -> Path:
-    """Write the page of evaluations into a folder; returns where it is."""
+    """Write the page of evaluations into a folder; those that cannot be compared stand apart.
+
+    Args:
+        output: gets the page.
+        folders: of evaluations.
+
+    Returns:
+        where the page is.
+
+    Raises:
+        UserError: none of them can be read, or the page would replace that of another evaluation.
+    """
     evaluations = read(folders)
+    own = [os.path.realpath(one.folder) for one in evaluations]
+    if is_evaluation(output) and own != [os.path.realpath(output)]:
+        raise UserError(f"{output}: holds an evaluation, whose own page this would replace; give another output")
+    groups = comparable(evaluations)
     first = evaluations[0]
     several = len(evaluations) > 1
-    sounds = {one.record["sound"] for one in evaluations}
-    if len(sounds) > 1:
-        raise UserError(f"{', '.join(str(one.folder) for one in evaluations)}: voices and music cannot be on one page")
-    audio = AudioSpec(**first.record["audio"])
-    measures = [name for name in COLUMNS if any(report.has(line, name) for line in first.summary)]
-    ranking = next((name for name in RANKED_BY if name in measures), measures[0])
     content = {
         "title": f"{len(evaluations)} evaluations" if several else f"Evaluation: {first.record['bundle']}",
         "evaluations": evaluations,
@@ -42,21 +53,40 @@ def write(output: Path, folders: Sequence[Path]) -> Path:
             for one in evaluations
             for line in report.verdicts(one.summary, one.record)
         ],
-        "headings": [COLUMNS[name] for name in measures],
-        "lines": lines(evaluations, measures),
+        "groups": [part(group, difference(groups, group), output) for group in groups],
+        "few": FEWEST,
         "curves": curves(evaluations),
-        "clips": clips(evaluations, audio, ranking, output),
-        "ranking": COLUMNS[ranking].heading,
-        "orders": [(name, COLUMNS[name].heading) for name in measures if name in MEANS],
         "changed": changed(evaluations),
         "cards": [(one.name, card(one)) for one in evaluations],
         "facts": [(one.name, facts(one)) for one in evaluations],
         "data": [(one.name, one.record["data_report"]) for one in evaluations if one.record.get("data_report")],
-        "settings": sorted(first.record.get("settings", {}).items()),
-        "count": len(first.names("source")),
+        "settings": sorted(first.record["settings"].items()),
     }
     page.write(output / PAGE, "evaluation.html", content)
     return output / PAGE
+
+
+def part(evaluations: Sequence[Evaluation], heading: str, folder: Path) -> dict[str, Any]:
+    """Evaluations that were measured alike: their table and their recordings.
+
+    Args:
+        evaluations: of one group.
+        heading: what sets them apart from others on the page; empty where there are none.
+        folder: for files in between.
+    """
+    summary = [line for one in evaluations for line in one.summary]
+    measures = [name for name in COLUMNS if any(report.has(line, name) for line in summary)]
+    ranking = next((name for name in RANKED_BY if name in measures), None)
+    return {
+        "heading": heading,
+        "names": [one.name for one in evaluations],
+        "headings": [COLUMNS[name] for name in measures],
+        "lines": lines(evaluations, measures),
+        "clips": clips(evaluations, AudioSpec(**evaluations[0].record["audio"]), ranking, folder),
+        "ranking": COLUMNS[ranking].heading if ranking else None,
+        "orders": [(name, COLUMNS[name].heading) for name in measures if name in MEANS],
+        "count": len(evaluations[0].names("source")),
+    }
 
 
 def lines(evaluations: Sequence[Evaluation], measures: Sequence[str]) -> list[tuple[str, str, list[str]]]:
@@ -73,25 +103,31 @@ def lines(evaluations: Sequence[Evaluation], measures: Sequence[str]) -> list[tu
     return found
 
 
-def clips(evaluations: Sequence[Evaluation], audio: AudioSpec, ranking: str, folder: Path) -> list[dict[str, Any]]:
-    """The recordings on the page, the worst first."""
+def clips(
+    evaluations: Sequence[Evaluation], audio: AudioSpec, ranking: str | None, folder: Path
+) -> list[dict[str, Any]]:
+    """The recordings on the page, the worst first; those that nothing can be shown of are skipped."""
     first = evaluations[0]
-    way = COLUMNS[ranking].better
-    sign = 1 if way == "max" else -1
+    sign = -1 if ranking and COLUMNS[ranking].better == "min" else 1
 
     def score(name: str) -> float:
-        value = first.value(name, CONVERTED, ranking)
+        value = first.value(name, CONVERTED, ranking) if ranking else math.nan
         return -math.inf if math.isnan(value) else sign * value
 
-    ranked = sorted(first.names("source"), key=score)
+    ranked = sorted(dict.fromkeys(first.names("source")), key=score)
     if len(ranked) > SHOWN:
         ranked = [*ranked[: SHOWN // 2], *ranked[-(SHOWN - SHOWN // 2) :]]
-    return [clip(evaluations, audio, name, place, folder) for place, name in enumerate(ranked)]
+    shown = (clip(evaluations, audio, name, place, folder) for place, name in enumerate(ranked))
+    return [one for one in shown if one is not None]
 
 
-def clip(evaluations: Sequence[Evaluation], audio: AudioSpec, name: str, place: int, folder: Path) -> dict[str, Any]:
-    """A recording of the source and all that was made of it."""
+def clip(
+    evaluations: Sequence[Evaluation], audio: AudioSpec, name: str, place: int, folder: Path
+) -> dict[str, Any] | None:
+    """A recording of the source and all that was made of it; None where no sound of it is left."""
     kinds = list(tracks(evaluations, name, place))
+    if not kinds:
+        return None
     longest = max(len(one.waveform) for one in kinds)
     front_end = MelTransform(audio)
     pictured = [one for one in kinds if one.kind in PICTURED]
@@ -123,26 +159,48 @@ def clip(evaluations: Sequence[Evaluation], audio: AudioSpec, name: str, place: 
             }
             for one in pictured
         ],
-        "pitch": None if evaluations[0].record["sound"] == "music" else pitches(pictured, audio.sample_rate),
+        "pitch": pitches(pictured, audio.sample_rate) if evaluations[0].record["sound"] == "voice" else None,
     }
 
 
 def changed(evaluations: Sequence[Evaluation]) -> list[tuple[str, list[str]]]:
     """Settings that differ between the runs."""
-    all_settings = [one.record.get("settings", {}) for one in evaluations]
+    all_settings = [one.record["settings"] for one in evaluations]
     keys = sorted({key for one in all_settings for key in one if not key.startswith(NOT_COMPARED)})
     values = [(key, [str(one.get(key, "-")) for one in all_settings]) for key in keys]
     return [(key, found) for key, found in values if len(set(found)) > 1]
 
 
 def card(one: Evaluation) -> str:
+    """The model card that was kept beside the figures."""
     path = one.folder / report.CARD
-    return path.read_text(encoding="utf-8") if path.is_file() else "no card was kept"
+    if not os.path.lexists(path):
+        return "no card was kept"
+    try:
+        return documents.read_text(path)
+    except UserError as error:
+        one.tell(error)
+        return "the card that was kept is damaged"
+
+
+def speed(one: Evaluation) -> float | None:
+    """How many times faster than real time it converted, if that was kept."""
+    if not os.path.lexists(one.folder / report.SPEED):
+        return None
+    try:
+        times = documents.read_json(one.folder / report.SPEED).get("times_real_time")
+        if not isinstance(times, int | float | None):
+            raise UserError(f"{report.SPEED}: times_real_time is no number")
+        return times
+    except UserError as error:
+        one.tell(error)
+        return None
 
 
 def facts(one: Evaluation) -> list[tuple[str, str]]:
     """How it was measured."""
     record = one.record
+    silence = "-" if record["silence_dbfs"] is None else record["silence_dbfs"]
     held_out = ", ".join(f"{count} of the {domain}" for domain, count in record["held_out"].items())
     found = [
         ("bundle", record["bundle"]),
@@ -153,18 +211,17 @@ def facts(one: Evaluation) -> list[tuple[str, str]]:
         ("from", ", ".join(record["places"].values())),
         (
             "converted with",
-            f"overlap {record['overlap']}, inversion {record['inversion'].get('_target_', '').rpartition('.')[2]}",
+            f"overlap {record['overlap']}, inversion {str(record['inversion'].get('_target_', '')).rpartition('.')[2]}",
         ),
-        ("digital silence becomes", f"{record['silence_dbfs']} dBFS without the gate, silence with it"),
+        ("digital silence becomes", f"{silence} dBFS without the gate, silence with it"),
     ]
-    speed = one.folder / report.SPEED
-    if speed.is_file():
-        times = json.loads(speed.read_text(encoding="utf-8"))["times_real_time"]
+    times = speed(one)
+    if times is not None:
         found.append(("speed of converting", f"{times} times real time, inversion included"))
-    if record["baselines"]:
+    if record["baselines"] and "baselines_from" in record:
         found.append((f"{' and '.join(record['baselines'])} from", f"statistics of the {record['baselines_from']}"))
     if "recogniser" in record:
-        found.append(("words heard by", record["recogniser"] or "no recogniser: CER and WER were left out"))
-    if "classifier_accuracy" in record:
+        found.append(("words heard by", record["recogniser"] or "no recogniser: no CER, no WER"))
+    if record.get("classifier_accuracy") is not None:
         found.append(("classifier right on real held-out recordings", f"{record['classifier_accuracy']:.0%}"))
     return found

@@ -14,6 +14,7 @@ one.
 """
 
 import json
+import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -21,22 +22,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from matplotlib.figure import Figure
 
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.audio.pictures import mel_figure, save_figure
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation import report
+from melgan_vc.evaluation import documents, report
 from melgan_vc.evaluation.columns import COLUMNS, MEANS
 from melgan_vc.evaluation.kept import CONVERTED, PICTURED, Evaluation, read, tracks
+from melgan_vc.evaluation.labels import no_missing_glyphs, plain
 from melgan_vc.evaluation.protocol import Summary
+from melgan_vc.evaluation.records import read_record
 from melgan_vc.evaluation.runs import NOT_COMPARED
 from melgan_vc.evaluation.tables import aligned
-from melgan_vc.files import replacing
+from melgan_vc.files import output_path, replacing
 from melgan_vc.measures.intervals import Mean
 from melgan_vc.spec import AudioSpec
 
+log = logging.getLogger(__name__)
 PAGE, RECORDS, PICTURE = "README.md", "records", "held_out.png"
 DRAWN = 3  # evaluations in a picture
 TABLE = re.compile(r"(<!-- table\n(.*?)-->\n)(.*?)(<!-- table ends -->)", re.DOTALL)
@@ -47,9 +50,10 @@ def keep(folders: Sequence[Path], experiment: Path) -> list[Path]:
     kept = []
     evaluations = read(folders)
     for one in evaluations:
-        path = experiment / RECORDS / f"{one.folder.name}.json"
+        name = one.name.replace("/", "-")
+        path = output_path(experiment / RECORDS, f"{name}.json")
         record = dict(one.record)
-        record["bundle"] = one.folder.name
+        record["bundle"] = name
         record["settings"] = {
             key: placeless(value)
             for key, value in record["settings"].items()
@@ -59,12 +63,19 @@ def keep(folders: Sequence[Path], experiment: Path) -> list[Path]:
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         kept.append(path)
-    save_figure(picture(evaluations), experiment / PICTURE)
+    try:
+        with no_missing_glyphs():
+            save_figure(picture(evaluations), experiment / PICTURE)
+    except Exception as error:  # of matplotlib, or where sounds are missing; records are worth more
+        log.warning("warning: %s was not drawn: %s", experiment / PICTURE, documents.shortened(error))
+        return kept
     return [*kept, experiment / PICTURE]
 
 
 def placeless(value: Any) -> Any:
     """A setting; of a path from the root, which means nothing elsewhere, its last part alone."""
+    if isinstance(value, list):
+        return [placeless(one) for one in value]
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
@@ -76,27 +87,41 @@ def picture(evaluations: Sequence[Evaluation]) -> Figure:
     audio = AudioSpec(**first.record["audio"])
     front_end = MelTransform(audio)
     found = {one.label: one.waveform for one in tracks(alike, name, 0) if one.kind in PICTURED}
-    mels = {label: front_end(torch.from_numpy(waveform)).numpy() for label, waveform in found.items()}
-    return mel_figure(mels, audio, f"held-out recording {name}")
+    if not found:
+        raise UserError(f"{first.folder}: its sounds are missing")
+    mels = {plain(label): front_end(torch.from_numpy(waveform)).numpy() for label, waveform in found.items()}
+    return mel_figure(mels, audio, f"held-out recording {plain(name)}")
 
 
 def refresh(folder: Path) -> list[Path]:
-    """Write the tables of all experiments anew; returns the pages that changed.
+    """Write the tables of all experiments anew.
+
+    Args:
+        folder: of experiments.
+
+    Returns:
+        the pages that changed.
 
     Raises:
-        UserError: there is none, or a table asks for what is not there.
+        UserError: there is none; or, when all others are written, a table asks for what is not there.
     """
     pages = sorted(folder.rglob(PAGE)) if folder.is_dir() else []
     if not pages:
         raise UserError(f"{folder}: holds no experiments; give the folder of folders with a {PAGE}")
-    changed = []
+    changed, problems = [], []
     for page in pages:
-        before = page.read_text(encoding="utf-8")
-        after = filled(before, page)
+        try:
+            before = documents.read_text(page)
+            after = filled(before, page)
+        except UserError as error:
+            problems.append(str(error))
+            continue
         if after != before:
             with replacing(page) as temporary:
                 temporary.write_text(after, encoding="utf-8")
             changed.append(page)
+    if problems:
+        raise UserError("; ".join(problems))
     return changed
 
 
@@ -108,10 +133,10 @@ def filled(text: str, page: Path) -> str:
 def table(asked: str, page: Path) -> str:
     """A table as a comment of a page asks for it."""
     try:
-        wanted = yaml.safe_load(asked)
+        wanted = documents.parse_yaml(asked, page)
         measures, rows = list(wanted["measures"]), dict(wanted["rows"])
         kinds, settings = list(wanted.get("kinds", ())), list(wanted.get("settings", ()))
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(f"{page}: a table cannot be read ({error}); give measures, rows and perhaps kinds") from error
     unknown = [name for name in measures if name not in COLUMNS]
     if unknown or not rows:
@@ -135,13 +160,11 @@ def table(asked: str, page: Path) -> str:
 
 
 def record(page: Path, name: str) -> Mapping[str, Any]:
-    path = page.parent / RECORDS / f"{name}.json"
+    path = output_path(page.parent / RECORDS, f"{name}.json")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        report.read_summary(found)
-        return found
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: no such record, or it is damaged; keep one by melgan_vc.report keep_in=") from error
+        return read_record(path)
+    except UserError as error:
+        raise UserError(f"{path.parent / str(error)}; keep one with melgan_vc.report keep_in=") from error
 
 
 def over(records: Sequence[Mapping[str, Any]], measure: str) -> str:
@@ -153,8 +176,10 @@ def over(records: Sequence[Mapping[str, Any]], measure: str) -> str:
     means = [line.means[measure] for line in lines if measure in line.means and line.means[measure].count]
     if not means:
         return "-"
-    middle = sum(one.value for one in means) / len(means)
-    whole = Mean(middle, min(one.low for one in means), max(one.high for one in means), sum(one.count for one in means))
+    middle, count = sum(one.value for one in means) / len(means), sum(one.count for one in means)
+    if not all(one.has_interval for one in means):
+        return report.number(middle, COLUMNS[measure].form)
+    whole = Mean(middle, min(one.low for one in means), max(one.high for one in means), count)
     return report.interval(whole, COLUMNS[measure].form)
 
 

@@ -5,9 +5,10 @@ in a random order; which one is more like X? MOS (ITU-T P.800): how natural is o
 holds no names of systems: they are in the key, which stays with whoever asks.
 """
 
-import csv
 import hashlib
 import json
+import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -17,17 +18,21 @@ import numpy as np
 from scipy.stats import binomtest
 
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation import page
+from melgan_vc.evaluation import documents, page
+from melgan_vc.evaluation.comparison import comparable, difference
 from melgan_vc.evaluation.kept import CONVERTED, Evaluation, kind_name, read, tracks
+from melgan_vc.evaluation.kept import found as found_evaluations
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
-from melgan_vc.measures.intervals import mean
+from melgan_vc.measures.intervals import FEWEST, mean
 
+log = logging.getLogger(__name__)
 TEST, KEY = "listening_test.html", "key.json"
 KINDS = ("abx", "mos")
 LEVEL = 0.05  # root mean square that all recordings get, so that the louder one is not the better one
 LOUDEST = 0.95
 COLUMNS = ("listener", "trial", "answer", "seconds")
+NO_INTERVAL = "-"  # of fewer than 5 answers
 MARKS = ("1", "2", "3", "4", "5")
 
 
@@ -63,9 +68,15 @@ def write(folders: Sequence[Path], output: Path, kinds: Sequence[str], recording
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown or not kinds:
         raise UserError(f"kinds is {list(kinds)}: give some of {', '.join(KINDS)}")
-    evaluations = read(folders)
+    evaluations = read(found_evaluations(folders))
+    groups = comparable(evaluations)
+    if len(groups) > 1:
+        raise UserError(
+            f"{groups[0][0].folder} and {groups[1][0].folder}: did not measure the same recordings in the same way "
+            f"({difference(groups, groups[0])}; {difference(groups, groups[1])}); a test needs evaluations that did"
+        )
     random = np.random.default_rng(seed)
-    names = evaluations[0].names("source")
+    names = list(dict.fromkeys(evaluations[0].names("source")))
     chosen = sorted(random.permutation(len(names))[:recordings].tolist())
     trials: dict[str, Trial] = {}
     asked = []
@@ -74,6 +85,10 @@ def write(folders: Sequence[Path], output: Path, kinds: Sequence[str], recording
             code = trial.code(seed)
             trials[code] = trial
             asked.append({"code": code, "kind": trial.kind, "sounds": sounds})
+    if not asked:
+        raise UserError("no question can be asked of these evaluations: their sounds are missing; evaluate again")
+    content_of_key = json.dumps({code: asdict(one) for code, one in trials.items()}, indent=1)
+    refuse_another_key(output / KEY, content_of_key)
     order = random.permutation(len(asked))
     content = {
         "title": "Listening test",
@@ -83,10 +98,20 @@ def write(folders: Sequence[Path], output: Path, kinds: Sequence[str], recording
     }
     page.write(output / TEST, "listening.html", content)
     with replacing(output / KEY) as temporary:
-        temporary.write_text(
-            json.dumps({code: asdict(one) for code, one in trials.items()}, indent=1), encoding="utf-8"
-        )
+        temporary.write_text(content_of_key, encoding="utf-8")
     return len(asked)
+
+
+def refuse_another_key(path: Path, content: str) -> None:
+    """Refuse to replace the key of another test: nobody could tell any more what its listeners heard."""
+    if not os.path.lexists(path):
+        return
+    try:
+        there = documents.read_text(path)
+    except UserError as error:
+        raise UserError(f"{path.parent}: {error}; give another output") from error
+    if there != content:
+        raise UserError(f"{path}: is the key of another test, which its answers need; give another output")
 
 
 def digest(trials: Mapping[str, Trial]) -> str:
@@ -106,12 +131,13 @@ def questions(
             yield Trial("mos", name, (system(one.label, one.kind),)), [sounds[one.label]]
     if "abx" not in kinds:
         return
-    models = [kind_name(evaluations, one) for one in evaluations]
+    models = [name for name in (kind_name(evaluations, one) for one in evaluations) if name in sounds]
     rivals = [one.label for one in found if one.kind in evaluations[0].record["baselines"]]
-    pairs = list(combinations(models, 2)) or [(models[0], rival) for rival in rivals]
+    pairs = list(combinations(models, 2)) or [(model, rival) for model in models[:1] for rival in rivals]
     like = other_target(evaluations[0], name, random)
-    for pair in pairs:
+    for pair in pairs if like is not None else ():
         first, second = (pair[place] for place in random.permutation(2))
+        assert like is not None
         yield Trial("abx", name, (first, second)), [page.sound(levelled(like), rate), sounds[first], sounds[second]]
 
 
@@ -120,13 +146,11 @@ def system(label: str, kind: str) -> str:
     return label if kind == CONVERTED else kind
 
 
-def other_target(evaluation: Evaluation, name: str, random: np.random.Generator) -> np.ndarray:
-    """A recording (N,) of the target with other words, if there is one."""
+def other_target(evaluation: Evaluation, name: str, random: np.random.Generator) -> np.ndarray | None:
+    """A recording (N,) of the target with other words, if there is one; None where its sound is missing."""
     names = evaluation.names("target")
     others = [one for one in names if one != name] or names
-    found = evaluation.waveform(others[int(random.integers(len(others)))], "target")
-    assert found is not None
-    return found
+    return evaluation.waveform(others[int(random.integers(len(others)))], "target")
 
 
 def levelled(waveform: np.ndarray) -> np.ndarray:
@@ -136,41 +160,82 @@ def levelled(waveform: np.ndarray) -> np.ndarray:
 
 
 def read_key(path: Path) -> dict[str, Trial]:
+    """Read the key of a test.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        UserError: it is no key.
+    """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {code: Trial(one["kind"], one["recording"], tuple(one["systems"])) for code, one in found.items()}
-    except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror}); give the key.json that the test came with"
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: is no key of a listening test; give the key.json that the test came with") from error
+        found = documents.read_json(path)
+    except UserError as error:
+        raise UserError(f"{path.parent / str(error)}; give the key.json that the test came with") from error
+    trials = {code: trial_of(one) for code, one in found.items()}
+    known = {code: one for code, one in trials.items() if one is not None}
+    if len(known) < len(trials):
+        raise UserError(f"{path}: is no key of a listening test; give the key.json that the test came with")
+    return known
+
+
+def trial_of(entry: object) -> Trial | None:
+    """Return the trial that an entry of a key describes; None if it describes none."""
+    if not isinstance(entry, dict):
+        return None
+    kind, recording, systems = (entry.get(name) for name in ("kind", "recording", "systems"))
+    if kind not in KINDS or not isinstance(recording, str) or not isinstance(systems, list):
+        return None
+    right = len(systems) == {"mos": 1, "abx": 2}[kind] and all(isinstance(one, str) for one in systems)
+    return Trial(kind, recording, tuple(systems)) if right else None
 
 
 def read_answers(paths: Sequence[Path], key: Mapping[str, Trial]) -> list[tuple[str, Trial, str]]:
-    """Listener, trial and answer of every line; the last one counts where a listener answered twice."""
+    """Return listener, trial and answer of every line; the last one counts where a listener answered twice.
+
+    Args:
+        paths: of the files; one that is damaged or of another test is skipped with a warning.
+        key: of the test.
+
+    Raises:
+        UserError: no file is left.
+    """
     found: dict[tuple[str, str], tuple[str, Trial, str]] = {}
+    problems = []
     for path in paths:
         try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                rows = list(csv.DictReader(file))
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise UserError(f"{path}: cannot be read as answers ({error}); give the CSV that the page saved") from error
-        if not rows or not set(COLUMNS) <= rows[0].keys():
-            raise UserError(f"{path}: holds no answers; give the CSV that the page saved, with {', '.join(COLUMNS)}")
-        for number, row in enumerate(rows, start=2):
-            trial = key.get(row["trial"])
-            if trial is None:
-                raise UserError(
-                    f"{path}, line {number}: trial {row['trial']!r} is not in the key; give the test's own key"
-                )
-            allowed = MARKS if trial.kind == "mos" else ("A", "B")
-            if row["answer"] not in allowed:
-                raise UserError(
-                    f"{path}, line {number}: {row['answer']!r} is no answer; one of {', '.join(allowed)} is"
-                )
-            found[row["listener"], row["trial"]] = (row["listener"], trial, row["answer"])
+            answers = answers_of(path, key)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        found.update({(listener, code): (listener, key[code], answer) for listener, code, answer in answers})
+    if not found:
+        raise UserError(problems[0] if problems else "no answers were given")
+    for problem in problems:
+        log.warning("%s; skipped", problem)
     return list(found.values())
+
+
+def answers_of(path: Path, key: Mapping[str, Trial]) -> list[tuple[str, str, str]]:
+    """Return listener, code and answer of every line of a file.
+
+    Raises:
+        UserError: it holds something else, or answers to another test.
+    """
+    try:
+        rows = list(documents.read_table(path, COLUMNS))
+    except UserError as error:
+        raise UserError(f"{path.parent / str(error)}; give the CSV that the page saved") from error
+    if not rows:
+        raise UserError(f"{path}: holds no answers; give the CSV that the page saved, with {', '.join(COLUMNS)}")
+    for number, row in enumerate(rows, start=2):
+        trial = key.get(row["trial"])
+        if trial is None:
+            raise UserError(f"{path}, line {number}: trial {row['trial']!r} is not in the key; give the test's own key")
+        allowed = MARKS if trial.kind == "mos" else ("A", "B")
+        if row["answer"] not in allowed:
+            raise UserError(f"{path}, line {number}: {row['answer']!r} is no answer; one of {', '.join(allowed)} is")
+    return [(row["listener"], row["trial"], row["answer"]) for row in rows]
 
 
 def analysed(paths: Sequence[Path], key: Path) -> str:
@@ -198,7 +263,8 @@ def analysed(paths: Sequence[Path], key: Path) -> str:
 
 def opinion(marks: Sequence[float]) -> tuple[str, str, str]:
     found = mean(marks)
-    return f"{found.value:.2f}", f"{found.low:.2f} to {found.high:.2f}", str(found.count)
+    span = f"{found.low:.2f} to {found.high:.2f}" if found.has_interval else NO_INTERVAL
+    return f"{found.value:.2f}", span, str(found.count)
 
 
 def preference(one: str, other: str, won: Sequence[bool]) -> tuple[str, ...]:
@@ -207,5 +273,7 @@ def preference(one: str, other: str, won: Sequence[bool]) -> tuple[str, ...]:
         one, other, won = other, one, [not each for each in won]
     test = binomtest(sum(won), len(won))
     interval = test.proportion_ci(method="wilson")
-    span = f"{interval.low:.0%} to {interval.high:.0%}"
-    return one, other, f"{sum(won) / len(won):.0%}", span, str(len(won)), f"{test.pvalue:.2g}"
+    enough = len(won) >= FEWEST
+    span = f"{interval.low:.0%} to {interval.high:.0%}" if enough else NO_INTERVAL
+    chance = f"{test.pvalue:.2g}" if enough else NO_INTERVAL
+    return one, other, f"{sum(won) / len(won):.0%}", span, str(len(won)), chance

@@ -2,7 +2,8 @@
 
 import base64
 import io
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from melgan_vc.audio.pictures import save_mel
+from melgan_vc.evaluation.documents import shortened
+from melgan_vc.evaluation.labels import no_missing_glyphs
 from melgan_vc.files import replacing
 
+log = logging.getLogger(__name__)
 INK = "#0a0b0c"  # of a chart; the page's own colour takes its place
 COLOURS = {"source": "#3b82f6", "target": "#f59e0b"}  # to be told apart on white and on black
 STYLE: Any = {
@@ -36,6 +40,21 @@ TEMPLATES.filters["capitalise"] = lambda text: text[:1].upper() + text[1:]
 def style() -> Any:
     """A context in which charts are drawn."""
     return matplotlib.rc_context(STYLE)
+
+
+def drawn(draw: Callable[[], Figure], description: str) -> Markup | None:
+    """A chart as a part of a page; None, with a warning, where it cannot be drawn: the rest of a page is worth more.
+
+    Args:
+        draw: makes the figure; it is called in :func:`style`.
+        description: for those who do not see it.
+    """
+    try:
+        with style(), no_missing_glyphs():
+            return chart(draw(), description)
+    except Exception as error:  # of matplotlib and WORLD, by whatever values and names recordings can have
+        log.warning("warning: a chart is missing (%s): %s", description, shortened(error))
+        return None
 
 
 def chart(figure: Figure, description: str) -> Markup:

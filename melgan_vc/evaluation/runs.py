@@ -18,7 +18,7 @@ from melgan_vc.text import printable
 SPEED = "throughput/batches_per_second"
 CONFIG, METRICS, JOB, FAILURE = "config.yaml", "metrics.csv", "job.json", "failure.txt"
 CHECKPOINTS = "checkpoints"
-SIGNS = {CONFIG, METRICS, JOB, NAME, BEST_NAME, CHECKPOINTS}  # two of them in a folder make it a run
+SIGNS = {CONFIG, METRICS, JOB, NAME, BEST_NAME, CHECKPOINTS}  # two of them, or a sweep's job alone, make a run
 OTHERS = {"metrics.json", "speed.json", "training.csv"}  # an evaluation, which keeps its run's config
 PREFIX = "held_out/"
 NOT_COMPARED = ("run_dir", "resume", "allow_changes", "logger.", "data.store", "data.workers")
@@ -105,7 +105,7 @@ def find(folder: Path, skipped: list[str]) -> Iterator[Path]:
     for root, folders, files in os.walk(folder, onerror=tell):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         names = {*folders, *files}
-        if len(names & SIGNS) > 1 and not names & OTHERS:
+        if (JOB in names or len(names & SIGNS) > 1) and not names & OTHERS:
             yield Path(root)
 
 

@@ -1,6 +1,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from melgan_vc.bundle import Bundle
 from melgan_vc.evaluation.card import text
 
@@ -20,3 +22,15 @@ def test_a_bundle_that_says_nothing_has_a_card_that_says_so(tiny_bundle: Bundle)
     lines = text(replace(tiny_bundle, provenance={}), Path("a.safetensors")).splitlines()
     assert {"- not stated", "- nothing was measured", "- licence: not stated", "- batches: not stated"} <= set(lines)
     assert "- chunks: 8 frames (128 ms), 3 in a window" in lines
+
+
+ODD = [3, "x", [], {}, None, float("nan"), 10**400, {"licence": [1]}, {"source": {}, 3: "\x1b\n"}]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_a_stranger_says_of_a_bundle_is_never_more_than_odd(tiny_bundle: Bundle, odd: object) -> None:
+    names = ("experiment", "seed", "batches", "version", "code", "data", "minutes", "held_out", "card")
+    inside = {"data": {"source": "1"}, "minutes": {"source": odd}, "held_out": {"x": odd}, "code": {"commit": odd}}
+    for provenance in (dict.fromkeys(names, odd), inside):
+        lines = text(replace(tiny_bundle, provenance=provenance), Path("a.safetensors")).splitlines()
+        assert not any("\x1b" in line for line in lines) and max(map(len, lines)) < 700

@@ -2,35 +2,41 @@
 
 import csv
 import json
+import math
+import os
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation import evaluation_page, experiments, kept, listening, report
+from melgan_vc.evaluation import charts, comparison, evaluation_page, experiments, kept, listening, report
 from melgan_vc.evaluation.columns import MEANS
 from melgan_vc.evaluation.protocol import Row, Summary
-from melgan_vc.evaluation.session import file_of
+from melgan_vc.evaluation.session import path_of
 from melgan_vc.measures.intervals import mean
 from tests.conftest import ROOT, hum
 
+ONE, OTHER = [5.0, 7.0, 6.0, 6.5, 5.5], [4.0, 4.0, 4.5, 4.2, 4.1]
 AUDIO = {"sample_rate": 8000, "hop_length": 128, "n_fft": 512, "n_mels": 24}
 KINDS = ("source", "converted", "WORLD transfer", "target resynthesised", "target")
-NAMES = ("a <b>", "the c", "d é")
+NAMES = ("a <b>", "the c", "d é", "=e", "$f$ _g")
 
 
 def evaluation(folder: Path, mcd: dict[str, float], **settings: object) -> Path:
-    """An evaluation of three recordings, with these distortions."""
+    """An evaluation of five recordings, with these distortions."""
     rows = []
     for number, kind in enumerate(KINDS):
         for name in NAMES:
             off = mcd[name] if kind == "converted" else 9.0 - number
             rows.append(Row(name, kind, {"mcd": off, "to_target": 0.5 + number / 10, "f0_cents": float("nan")}))
             folder.mkdir(parents=True, exist_ok=True)
-            soundfile.write(folder / file_of(name, kind), hum(0.6, 8000, 100 + 30 * number, number), 8000)
+            soundfile.write(path_of(folder, name, kind), hum(0.6, 8000, 100 + 30 * number, number), 8000)
     summary = [
         Summary(
             kind,
@@ -43,7 +49,7 @@ def evaluation(folder: Path, mcd: dict[str, float], **settings: object) -> Path:
         for kind in KINDS
     ]
     about = {
-        "bundle": str(folder), "sound": "voice", "parallel": True, "held_out": {"source": 3, "target": 3},
+        "bundle": str(folder), "sound": "voice", "parallel": True, "held_out": {"source": 5, "target": 5},
         "places": {"source": "here", "target": "there"}, "audio": AUDIO, "overlap": 0.5, "silence_dbfs": -60.0,
         "inversion": {"_target_": "melgan_vc.audio.griffin_lim.GriffinLim"}, "baselines": ["WORLD transfer"],
         "baselines_from": "training recordings",
@@ -60,23 +66,23 @@ def evaluation(folder: Path, mcd: dict[str, float], **settings: object) -> Path:
 def two(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     root = tmp_path_factory.mktemp("two évaluations")
     return [
-        evaluation(root / "one", {"a <b>": 5.0, "the c": 7.0, "d é": 6.0}, seed=0),
-        evaluation(root / "other", {"a <b>": 4.0, "the c": 4.0, "d é": 4.5}, seed=1),
+        evaluation(root / "one", dict(zip(NAMES, ONE, strict=True)), seed=0),
+        evaluation(root / "other", dict(zip(NAMES, OTHER, strict=True)), seed=1),
     ]
 
 
 def test_figures_come_back_as_they_were_written(two: list[Path]) -> None:
     (one,) = kept.read(two[:1])
     converted = next(line for line in one.summary if line.kind == "converted")
-    assert converted.means["mcd"] == mean([5.0, 7.0, 6.0])
+    assert converted.means["mcd"] == mean(ONE)
     assert np.isnan(converted.whole["median_f0"]) and converted.means["f0_cents"].count == 0
     assert one.value("the c", "converted", "mcd") == 7 and np.isnan(one.value("the c", "converted", "f0_cents"))
 
 
 def test_a_page_of_one_orders_recordings_from_the_worst(two: list[Path], tmp_path: Path) -> None:
     text = evaluation_page.write(tmp_path, two[:1]).read_text(encoding="utf-8")
-    assert re.findall(r"<h3>(.*?)</h3>", text) == ["the c", "d é", "a &lt;b&gt;"]
-    assert text.count("<audio") == 15 and text.count('class="mel" data-track') == 9
+    assert re.findall(r"<h3>(.*?)</h3>", text) == ["the c", "=e", "d é", "$f$ _g", "a &lt;b&gt;"]
+    assert text.count("<audio") == 25 and text.count('class="mel" data-track') == 15
     assert "does NOT beat WORLD transfer in cosine to target:" in text and "The &lt;card&gt;" in text
     assert "held_out/to_target, more is better" in text and "generator/travel" in text
     assert "What differs" not in text
@@ -84,7 +90,7 @@ def test_a_page_of_one_orders_recordings_from_the_worst(two: list[Path], tmp_pat
 
 def test_a_page_of_several_sets_their_conversions_side_by_side(two: list[Path], tmp_path: Path) -> None:
     text = evaluation_page.write(tmp_path, kept.found([two[0].parent])).read_text(encoding="utf-8")
-    assert text.count("<audio") == 18 and "converted: other" in text
+    assert text.count("<audio") == 30 and "converted: other" in text
     changed = text.split("What differs between the runs")[1].split("<h2>")[0]
     assert re.findall(r"<code>(.*?)</code>", changed) == ["seed"], "not where they lie"
 
@@ -94,8 +100,210 @@ def test_what_is_no_evaluation_is_named(two: list[Path], tmp_path: Path) -> None
         kept.found([tmp_path])
     (tmp_path / report.RECORD).write_text("{}")
     (tmp_path / report.ROWS).write_text("")
-    with pytest.raises(UserError, match="is damaged"):
+    with pytest.raises(UserError, match=r"metrics.json: has no bundle; evaluate again"):
         kept.read([tmp_path])
+
+
+def changed(**values: object) -> Callable[[dict[str, Any]], object]:
+    return lambda record: record | values
+
+
+def with_line(**values: object) -> Callable[[dict[str, Any]], object]:
+    return lambda record: record | {"summary": [record["summary"][0] | values, *record["summary"][1:]]}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (b"", "is no JSON"),
+        (b"{", "is no JSON"),
+        (b"\xff\xfe\x00", "is not a text in UTF-8"),
+        (b"{}\x00", "holds NUL bytes"),
+        (b"[]", "is no JSON object"),
+        (b"[" * 100_000, "is nested too deeply"),
+        (b'{"a": ' * 60 + b"1" + b"}" * 60, "is nested too deeply"),
+        (b'{"a": 1, "a": 2}', "'a' is there twice"),
+        (b'{"a": 1e999}', "is too large"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "is too large"),
+        (b'{"a": NaN}', "is no number"),
+        (b" " * 9_000_000, "is larger than"),
+        ("/dev/zero", "is no regular file"),
+        ("metrics.json", "leads nowhere"),
+        (".", "is a folder"),
+        (changed(sound="speech"), "sound is 'speech'"),
+        (changed(bundle=3), "bundle is 3"),
+        (changed(parallel="yes"), "parallel is 'yes'"),
+        (changed(audio={}), "audio is no front end"),
+        (changed(audio=AUDIO | {"n_fft": 10**9}), "audio is no front end"),
+        (changed(audio=AUDIO | {"range_db": 1e9}), "audio is {"),
+        (changed(audio=[1]), "audio is [1]"),
+        (changed(settings=[]), "settings is []"),
+        (changed(places={"source": 1}), "places is"),
+        (changed(baselines=["x"]), "baselines is ['x']"),
+        (changed(data_report={"rows": [[1]], "advice": []}), "data_report is"),
+        (changed(summary={}), "summary is {}"),
+        (changed(summary=[{"kind": "source"}]), "whole of source is None"),
+        (lambda record: record | {"summary": record["summary"][:1]}, "not ['source']"),
+        (lambda record: record | {"summary": 2 * record["summary"]}, "once each"),
+        (with_line(kind="x" * 1000), "kind is 'xxx"),
+        (with_line(means=[]), "means of source is []"),
+        (with_line(means={"mcd": {"value": "7", "low": 1, "high": 2, "count": 5}}), "means of source"),
+        (with_line(means={"mcd": {"value": 7}}), "means of source"),
+        (with_line(whole={"frechet": True}), "whole of source"),
+    ],
+)
+def test_a_damaged_record_is_named_and_the_others_are_read(
+    change: Any, reason: str, two: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(two[0], folder)
+    path = folder / report.RECORD
+    content = change(json.loads(path.read_text())) if callable(change) else change
+    path.unlink()
+    if isinstance(content, str):
+        path.symlink_to(content)
+    else:
+        path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    assert [one.name for one in kept.read(kept.found([tmp_path, two[1]]))] == ["other"]
+    (line,) = caplog.messages
+    assert line.startswith(f"{folder}: metrics.json: ") and line.endswith("; skipped")
+    assert reason in line and len(line) < 200 + len(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "is empty"),
+        ("name,kind\n", "no row of kind source, converted, target"),
+        ("name,kind\na,source\n", "no row of kind converted, target"),
+        ("name,kind,mcd\na,source,x\na,converted,1\na,target,\n", "mcd is 'x', not a number"),
+        ("name,kind,mcd\na,source\n", "line 2: has 2 cells, not 3"),
+        ("name,name,kind\n", "the column name twice"),
+        ("a,b\n\x00", "holds NUL bytes"),
+    ],
+)
+def test_damaged_rows_are_named(
+    content: str, reason: str, two: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(two[0], tmp_path / "one")
+    (tmp_path / "one" / report.ROWS).write_text(content)
+    with pytest.raises(UserError, match="no evaluation can be read; the first"):
+        kept.read([tmp_path / "one"])
+    assert reason in caplog.text
+
+
+def test_a_page_shows_what_is_whole_of_a_damaged_evaluation(
+    two: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, secret = tmp_path / "one", tmp_path / "secret.wav"
+    shutil.copytree(two[0], folder)
+    shutil.copy(path_of(folder, "the c", "source"), secret)
+    (folder / report.CURVES).write_bytes(b"step\n\xff")
+    (folder / report.SPEED).write_text('{"times_real_time": "<b>"}')
+    (folder / report.CARD).write_bytes(b"\xff")
+    damages: dict[tuple[str, str], Callable[[Path], object]] = {
+        ("the c", "source"): lambda path: path.symlink_to(secret),
+        ("the c", "converted"): lambda path: path.write_bytes(b"RIFF"),
+        ("the c", "target"): lambda path: path.mkdir(),
+        ("d é", "converted"): lambda path: soundfile.write(path, np.full(9, np.nan), 8000, subtype="FLOAT"),
+        ("=e", "converted"): lambda path: soundfile.write(path, np.zeros((9, 2)), 8000),
+        ("=e", "source"): lambda path: soundfile.write(path, np.zeros(9), 44100),
+        ("=e", "target"): lambda path: os.mkfifo(path),
+    }
+    for (name, kind), damage in damages.items():
+        path = path_of(folder, name, kind)
+        path.unlink()
+        damage(path)
+    for kind in KINDS:
+        path_of(folder, "$f$ _g", kind).unlink()
+    text = evaluation_page.write(tmp_path, [folder]).read_text(encoding="utf-8")
+    assert text.count("<audio") == 5 * 4 - len(damages) and "4 of 5 recordings" in text and "is damaged" in text
+    reasons = (
+        "training.csv: is not a text", "speed.json: times_real_time", "card.md: is not a text", "leads out of its",
+        "is damaged (", "is a folder", "NaN or infinite", "2 channels", "44100 Hz", "is no regular file", "is missing",
+    )  # fmt: skip
+    for reason in reasons:
+        assert f"{reason}" in caplog.text, reason
+
+
+def test_evaluations_that_cannot_be_compared_stand_apart(two: list[Path], tmp_path: Path) -> None:
+    def copied(name: str, **values: object) -> Path:
+        shutil.copytree(two[0], tmp_path / name)
+        path = tmp_path / name / report.RECORD
+        path.write_text(json.dumps(json.loads(path.read_text()) | values))
+        return tmp_path / name
+
+    same = copied("same")
+    speaker = copied(
+        "speaker", content={"source": "1234", "target": "abcd"}, places={"source": "anna", "target": "bob"}
+    )
+    recogniser = copied("recogniser", recogniser="Whisper")
+    evaluations = kept.read([two[0], same, speaker, recogniser])
+    groups = comparison.comparable(evaluations)
+    assert [[one.name for one in group] for group in groups] == [["one", "same"], ["speaker"], ["recogniser"]]
+    headings = [comparison.difference(groups, group) for group in groups]
+    assert "recogniser: Whisper" in headings[2] and "source 1234, target abcd" in headings[1]
+    text = evaluation_page.write(tmp_path / "page", [two[0], recogniser]).read_text(encoding="utf-8")
+    assert "must not be compared across the\n2 tables" in text and "<h3>recogniser: Whisper</h3>" in text
+    with pytest.raises(UserError, match="did not measure the same recordings"):
+        listening.write([two[0], recogniser], tmp_path, ["mos"], 1, 0)
+    for change in ({"version": 3}, {"mcd": {"power": True}}, {"parallel": False}, {"audio": AUDIO | {"n_mels": 80}}):
+        others = [one.record | change if one.name == "same" else one.record for one in evaluations[:2]]
+        assert len({tuple(comparison.conditions(record).items()) for record in others}) == 2, change
+
+
+def test_pages_keys_and_records_replace_none_of_others(two: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="whose own page this would replace"):
+        evaluation_page.write(two[0], two)
+    listening.write(two, tmp_path, ["abx"], 1, seed=3)
+    before = (tmp_path / listening.KEY).read_bytes()
+    listening.write(two, tmp_path, ["abx"], 1, seed=3)
+    with pytest.raises(UserError, match="is the key of another test"):
+        listening.write(two, tmp_path, ["abx"], 1, seed=4)
+    assert (tmp_path / listening.KEY).read_bytes() == before
+    for name in ("x", "y"):
+        shutil.copytree(two[0], tmp_path / name / "ev")
+    written = experiments.keep([tmp_path / "x" / "ev", tmp_path / "y" / "ev"], tmp_path / "kept")
+    assert [path.name for path in written] == ["x-ev.json", "y-ev.json", "held_out.png"]
+
+
+def test_a_chart_that_fails_costs_nothing_else(
+    two: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("parse error: \x1b")
+
+    monkeypatch.setattr(charts, "curve", fails)
+    monkeypatch.setattr(charts, "pitch_and_envelope", fails)
+    text = evaluation_page.write(tmp_path, two[:1]).read_text(encoding="utf-8")
+    assert text.count("<audio") == 25 and "a chart is missing" in caplog.text and "\\x1b" in caplog.text
+
+
+def test_what_json_does_not_know_is_null(tmp_path: Path) -> None:
+    odd = {"a": math.nan, "b": [math.inf, {"c": -math.inf}], 3: Path("x"), "d": True, "e": None}
+    report.write(tmp_path, [], [], {"settings": odd})
+    text = (tmp_path / report.RECORD).read_text()
+    assert json.loads(text)["settings"] == {"a": None, "b": [None, {"c": None}], "3": "x", "d": True, "e": None}
+    assert not re.search("NaN|Infinity", text)
+
+
+def test_verdicts_on_what_was_not_measured_say_so() -> None:
+    def line(kind: str, *values: float) -> Summary:
+        return Summary(kind, {"to_target": mean(values), "chroma": mean(values)}, {})
+
+    about = {"baselines": ["x"], "sound": "voice"}
+    (told,) = report.verdicts([line("converted"), line("x", 0.5)], about)
+    assert told == "Whether the model beats x could NOT be measured."
+    assert report.verdicts([line("converted", 0.6), line("x", 0.5)], about) == [
+        "The model beats x in cosine to target."
+    ]
+    about = {"baselines": [], "sound": "music", "classifier_accuracy": math.nan}
+    assert report.verdicts([line("converted", 0.6)], about)[0].startswith("Whether the melody stays could NOT")
+
+
+def test_intervals_of_old_records_with_few_recordings_are_not_shown() -> None:
+    record = {"summary": [{"kind": "x", "means": {"mcd": {"value": 5, "low": 4, "high": 6, "count": 3}}, "whole": {}}]}
+    assert report.cell(report.read_summary(record)[0], "mcd") == "5.00"
 
 
 def test_tables_are_written_from_records_alone(two: list[Path], tmp_path: Path) -> None:
@@ -110,8 +318,8 @@ def test_tables_are_written_from_records_alone(two: list[Path], tmp_path: Path) 
     assert experiments.refresh(tmp_path) == [page] and experiments.refresh(tmp_path) == []
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.read_text().splitlines() if "|" in line]
     assert cells[0] == ["", "`seed`", "MCD (dB)", "Frechet"]
-    first, other = (mean(values) for values in ([5.0, 7.0, 6.0], [4.0, 4.0, 4.5]))
-    assert cells[2] == ["target", "", "5.00 (5.00 to 5.00)", "0.100"]
+    first, other = (mean(values) for values in (ONE, OTHER))
+    assert cells[2] == ["target", "", "5.00", "0.100"]
     assert cells[3] == ["first", "0", f"6.00 ({first.low:.2f} to {first.high:.2f})", "0.100"]
     assert cells[4] == ["both", "0, 1", f"5.08 ({other.low:.2f} to {first.high:.2f})", "0.100"], "lowest to highest"
     page.write_text(page.read_text().replace("[one, other]", "[one, lost]"))
@@ -138,8 +346,8 @@ def test_a_listening_test_tells_nothing_of_its_systems(two: list[Path], tmp_path
     listening.write(two, again, ["abx", "mos"], 2, seed=3)
     assert (again / listening.KEY).read_text() == (tmp_path / listening.KEY).read_text()
     firsts = {trial.systems[0] for trial in key.values() if trial.kind == "abx"}
-    listening.write(two, again, ["abx"], 3, seed=5)
-    firsts |= {trial.systems[0] for trial in listening.read_key(again / listening.KEY).values()}
+    listening.write(two, again / "more", ["abx"], 3, seed=5)
+    firsts |= {trial.systems[0] for trial in listening.read_key(again / "more" / listening.KEY).values()}
     assert firsts == {"converted: one", "converted: other"}, "A is not always the same"
 
 
@@ -151,7 +359,7 @@ def answered(path: Path, rows: list[tuple[str, str, str]]) -> Path:
     return path
 
 
-def test_answers_are_counted_for_what_was_heard(tmp_path: Path) -> None:
+def test_answers_are_counted_for_what_was_heard(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     trials = {
         "m1": listening.Trial("mos", "r", ("good",)), "m2": listening.Trial("mos", "r", ("bad",)),
         "x1": listening.Trial("abx", "r", ("good", "bad")), "x2": listening.Trial("abx", "s", ("bad", "good")),
@@ -163,8 +371,10 @@ def test_answers_are_counted_for_what_was_heard(tmp_path: Path) -> None:
     text = listening.analysed([one, two], key)
     assert "7 answers of 2 listeners" in text, "who answers twice is counted once"
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
-    assert ["good", "4.50", "4.00 to 5.00", "2"] in cells and ["bad", "1.00", "1.00 to 1.00", "1"] in cells
-    assert ["good", "bad", "75%", "30% to 95%", "4", "0.62"] in cells
+    assert ["good", "4.50", "-", "2"] in cells and ["bad", "1.00", "-", "1"] in cells
+    assert ["good", "bad", "75%", "-", "4", "-"] in cells
+    more = listening.analysed([one, answered(tmp_path / "5.csv", [("ann", "z", "1")])], key)
+    assert "4 answers of 1 listener" in more and "5.csv, line 2: trial 'z' is not in the key" in caplog.text
     with pytest.raises(UserError, match=r"3.csv, line 2: '6' is no answer"):
         listening.analysed([answered(tmp_path / "3.csv", [("ann", "m1", "6")])], key)
     with pytest.raises(UserError, match="'z' is not in the key"):

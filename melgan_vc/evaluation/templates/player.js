@@ -76,10 +76,10 @@ const players = [...document.querySelectorAll(".clip")].map((clip) => {
   });
   return { clip, stop };
 });
-const order = document.getElementById("order");
-if (order) order.addEventListener("change", () => {
-  const falling = order.value.startsWith("-"), name = order.value.replace(/^-/, "");
+for (const order of document.querySelectorAll(".order")) order.addEventListener("change", () => {
+  const falling = order.value.startsWith("-"), name = order.value.replace(/^-/, ""), group = order.closest(".group");
   const key = (one) => name ? Number(JSON.parse(one.clip.dataset.values)[name] ?? NaN) : Number(one.clip.dataset.place);
-  const sorted = [...players].sort((one, other) => (falling ? -1 : 1) * (key(one) - key(other)) || 0);
+  const own = players.filter((one) => group.contains(one.clip));
+  const sorted = own.sort((one, other) => (falling ? -1 : 1) * (key(one) - key(other)) || 0);
   for (const one of sorted) one.clip.parentElement.append(one.clip);
 });

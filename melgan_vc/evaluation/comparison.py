@@ -1,0 +1,52 @@
+"""Which evaluations can be compared: those that measured the same recordings in the same way."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from melgan_vc.evaluation.kept import Evaluation
+
+SOUND, HELD_OUT = "kind of sound", "held-out recordings"
+UNKNOWN = "not known"
+
+
+def conditions(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return what decides whether the figures of evaluations may stand side by side, by what it is called.
+
+    Args:
+        record: of an evaluation; those of old versions do not hold all of it.
+    """
+    known = record.get("content")
+    places = " and ".join(f"{place} ({record['held_out'].get(domain)})" for domain, place in record["places"].items())
+    content = ", ".join(f"{domain} {value[:12]}" for domain, value in known.items()) if known else UNKNOWN
+    return {
+        SOUND: record["sound"],
+        HELD_OUT: places if known is None else content,
+        "recordings of one name": "the same sentence" if record["parallel"] else "different sentences",
+        "mels": settings_of(record["audio"]),
+        "recogniser": str(record.get("recogniser") or "none"),
+        "MCD": settings_of(record.get("mcd", {})),
+        "version of the measures": str(record.get("version", 1)),
+    }
+
+
+def settings_of(found: Mapping[str, Any]) -> str:
+    """Return settings as a short text."""
+    return ", ".join(f"{key}={value}" for key, value in found.items()) or "-"
+
+
+def comparable(evaluations: Sequence[Evaluation]) -> list[list[Evaluation]]:
+    """Return evaluations in groups that were measured alike, in their order."""
+    groups: dict[tuple[tuple[str, str], ...], list[Evaluation]] = {}
+    for one in evaluations:
+        groups.setdefault(tuple(conditions(one.record).items()), []).append(one)
+    return list(groups.values())
+
+
+def difference(groups: Sequence[Sequence[Evaluation]], group: Sequence[Evaluation]) -> str:
+    """Return what sets a group apart from the others, to stand over its table."""
+    every = [conditions(one[0].record) for one in groups]
+    own = conditions(group[0].record)
+    parts = [f"{name}: {value}" for name, value in own.items() if len({one[name] for one in every}) > 1]
+    if len({one[HELD_OUT] for one in every}) > 1 and "content" in group[0].record:
+        parts.append(f"from {' and '.join(group[0].record['places'].values())}")
+    return "; ".join(parts)
