@@ -41,12 +41,15 @@ class HeldOut:
         measures: by name, without the group.
         clips: to listen to and to look at.
         sample_rate: of the waveforms, in Hz.
+        final: whether the training has ended. The last checkpoint is written by then, and nothing that follows from
+            this validation is in it: a training that is resumed is the same as one that never paused here.
     """
 
     batch: int
     measures: dict[str, float]
     clips: tuple[Clip, ...]
     sample_rate: int
+    final: bool = False
 
 
 class Monitor:

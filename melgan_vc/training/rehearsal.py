@@ -133,6 +133,8 @@ def rehearse(
     cfg = cfg.copy()
     cfg.resume = None
     cfg.trainer.update(max_batches=LONG, max_minutes=None, devices=1)
+    if cfg.callbacks.get("validation") is not None:
+        cfg.callbacks.validation.at_end = False  # a rehearsal ends early
     if "wandb" in cfg.logger:
         cfg.logger.wandb = None  # nobody wants to see this there
     cfg.run_dir = escape(folder / "run")

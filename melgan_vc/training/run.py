@@ -22,6 +22,7 @@ from melgan_vc.memory import keep_freed_memory
 from melgan_vc.training import ranks, record
 from melgan_vc.training.arithmetic import known_arithmetic
 from melgan_vc.training.build import build, build_trainer, check_devices, settings_of
+from melgan_vc.training.callbacks.validation import HeldOutValidation
 from melgan_vc.training.card import card_of
 from melgan_vc.training.checkpoint_files import FOLDER, LAST, adopt, candidates
 from melgan_vc.training.checkpoint_io import read
@@ -108,8 +109,7 @@ def train_here(cfg: DictConfig) -> Path:
         if point is not None:
             check_meaning(point, {"data": data.content}, cfg.allow_changes)
         if point is not None and point.batch_count >= cfg.trainer.max_batches:
-            if first:
-                finish(module, data, run_dir, point)
+            finish(cfg, trainer, module, data, point)
         else:
             loggers = begin_loggers(cfg, trainer, module, point)
             if first:
@@ -190,12 +190,32 @@ def begin_loggers(
     return loggers
 
 
-def finish(module: MelganVC, data: ChunkDataModule, run_dir: Path, point: ResumePoint) -> None:
-    """What is left to do of a training that has all its batches."""
+def finish(cfg: DictConfig, trainer: L.Trainer, module: MelganVC, data: ChunkDataModule, point: ResumePoint) -> None:
+    """Complete a training that has all its batches: its final validation and its bundle, where a kill prevented them.
+
+    Args:
+        cfg: of the training.
+        trainer, module, data: built from it, not used yet.
+        point: its last checkpoint.
+    """
+    run_dir = Path(cfg.run_dir)
     log.info("%s: all %d batches are trained; for more, raise trainer.max_batches", run_dir, point.batch_count)
-    if bundled_batches(run_dir / NAME) != point.batch_count:
-        restore(module, point)
-        export(module, module.best_generator, data, run_dir, [])
+    if ranks.from_first(bundled_batches(run_dir / NAME)) == point.batch_count:
+        return
+    restore(trainer, module, point)
+    trainer.datamodule = data  # type: ignore[attr-defined]
+    loggers = begin_loggers(cfg, trainer, module, point)
+    failed = True
+    try:
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, HeldOutValidation):
+                callback.on_train_end(trainer, module)
+        if ranks.rank() == 0:
+            export(module, module.best_generator, data, run_dir, loggers)
+        failed = False
+    finally:
+        for logger in loggers:
+            logger.close(failed)
 
 
 def bundled_batches(path: Path) -> int | None:
@@ -206,11 +226,14 @@ def bundled_batches(path: Path) -> int | None:
         return None
 
 
-def restore(module: MelganVC, point: ResumePoint) -> None:
-    """The networks of a checkpoint, without training."""
+def restore(trainer: L.Trainer, module: MelganVC, point: ResumePoint) -> None:
+    """Load networks and callbacks of a checkpoint, without training."""
     content = read(point.path)
     module.on_load_checkpoint(content)
     module.load_state_dict(content["state_dict"])
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if callback.state_key in content["callbacks"]:
+            callback.load_state_dict(content["callbacks"][callback.state_key])
 
 
 def export(

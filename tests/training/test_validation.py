@@ -1,20 +1,23 @@
 """What a validation measures, and that the training does not notice it."""
 
+import csv
 import random
 
 import numpy as np
 import pytest
 import torch
 
+from melgan_vc import bundle
 from melgan_vc.inference.converter import Converter
 from melgan_vc.losses.travel import travel
 from melgan_vc.measures.better import BETTER
 from melgan_vc.training.build import build
+from melgan_vc.training.callbacks.validation import HeldOutValidation
 from melgan_vc.training.held_out_protocol import HeldOutProtocol
 from melgan_vc.training.randomness import random_state, restore_random_state, undisturbed
 from melgan_vc.training.snapshot import snapshot
 from tests.test_configs import composed
-from tests.training.test_resume import read, settings, train
+from tests.training.test_resume import assert_same_files, read, settings, train
 
 
 @pytest.fixture
@@ -74,6 +77,64 @@ def test_validated_or_not_the_weights_are_the_same(two_domains, tmp_path):
     one, other = (read(folder / "checkpoints" / "last.ckpt") for folder in (often, never))
     assert all(torch.equal(value, other["state_dict"][name]) for name, value in one["state_dict"].items())
     assert torch.equal(one["random"][0]["torch"], other["random"][0]["torch"])
+
+
+def held_out_batches(folder):
+    rows = list(csv.DictReader((folder / "metrics.csv").open()))
+    return [int(row["step"]) for row in rows if row.get("held_out/mel_distance")]
+
+
+@pytest.mark.parametrize("end", ["trainer.max_batches=5", "trainer.max_minutes=0.0001"])
+def test_a_short_training_is_validated_at_its_end(end, two_domains, tmp_path, caplog):
+    caplog.set_level("INFO")
+    folder = train(two_domains, tmp_path, end, "callbacks.validation.every_batches=1000")
+    batch = bundle.load(folder / "bundle.safetensors").provenance["batches"]
+    assert batch <= 5
+    assert held_out_batches(folder) == [batch]
+    assert (folder / f"samples/batch_{batch:07d}/01_converted.wav").is_file()
+    assert f"validated after batch {batch}; samples: {folder / 'samples'}" in caplog.text
+    for name in ("best", "bundle"):
+        provenance = bundle.load(folder / f"{name}.safetensors").provenance
+        assert provenance["held_out"]["measured_at_batch"] == batch
+        assert provenance["held_out"]["mel_distance"] > 0
+
+
+def test_a_validation_of_the_last_batch_is_not_repeated(two_domains, tmp_path, monkeypatch):
+    measured, measure = [], HeldOutProtocol.measure
+    monkeypatch.setattr(HeldOutProtocol, "measure", lambda *given: measured.append(given[-1]) or measure(*given))
+    each_five = "callbacks.validation.every_batches=5"
+    train(two_domains, tmp_path, "trainer.max_batches=5", each_five)
+    train(two_domains, tmp_path, "trainer.max_batches=6", each_five, "callbacks.validation.at_end=false", "resume=auto")
+    assert measured == [5]
+
+
+def test_a_final_validation_leaves_no_trace_in_a_longer_training(two_domains, tmp_path):
+    more = ["callbacks.validation.every_batches=10", "callbacks=early_stopping", "callbacks.collapse.action=stop"]
+    whole = train(two_domains, tmp_path / "whole", *more, "trainer.max_batches=23")
+    for batches in (7, 13, 23):  # ends before and after the first validation that is due
+        folder = train(two_domains, tmp_path / "cut", *more, f"trainer.max_batches={batches}", "resume=auto")
+        assert (folder / "samples" / f"batch_{batches:07d}").is_dir()
+    assert_same_files(whole, folder)
+    assert held_out_batches(whole) == [10, 20, 23]
+
+
+def test_a_training_that_was_killed_in_its_final_validation_is_completed(two_domains, tmp_path, monkeypatch):
+    more = ["callbacks.validation.every_batches=10", "trainer.max_batches=13"]
+    whole = train(two_domains, tmp_path / "whole", *more)
+
+    def killed(self, trainer, module, final=False):
+        if final:
+            raise MemoryError
+        validate(self, trainer, module)
+
+    validate = HeldOutValidation.validate
+    monkeypatch.setattr(HeldOutValidation, "validate", killed)
+    with pytest.raises(MemoryError):
+        train(two_domains, tmp_path / "cut", *more)
+    monkeypatch.undo()
+    folder = train(two_domains, tmp_path / "cut", *more, "resume=auto")
+    assert_same_files(whole, folder)
+    assert held_out_batches(folder) == held_out_batches(whole) == [10, 13]
 
 
 def test_random_state_comes_back_in_all_three():

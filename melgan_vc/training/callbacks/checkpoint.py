@@ -107,12 +107,16 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         self.best = [entry for entry in self.best if (folder / best_name(entry[0])).exists()]
         if best.is_file() and load(best).provenance["batches"] > batch:
             abandon(best, folder)
-        if self.best and not best.is_file() and (kept := bundle_of(folder / best_name(self.best[0][0]))).is_file():
-            duplicate(kept, best)
+        kept = bundle_of(folder / best_name(self.best[0][0])) if self.best else None
+        if kept is not None and kept.is_file() and not (best.is_file() and best.samefile(kept)):
+            duplicate(kept, best)  # also where the one there is of a final validation, which no checkpoint knows of
 
     def on_held_out(self, trainer: L.Trainer, module: MelganVC, outcome: HeldOut) -> None:  # type: ignore[override]
         score = self.monitor.score(outcome) if self.keep_best else None
         if score is None or module.bad_batches:  # no checkpoint is written now
+            return
+        if outcome.final:
+            self.keep_final(trainer, module, score)
             return
         entries = [*(entry for entry in self.best if entry[0] != outcome.batch), (outcome.batch, score)]
         entries.sort(key=lambda entry: entry[1], reverse=True)
@@ -127,6 +131,15 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
             snapshot(module, generator, trainer.datamodule.audio, module.held_out).save(bundle)  # type: ignore[attr-defined]
             if self.best[0][0] == outcome.batch:
                 duplicate(bundle, run_dir / BEST_NAME)
+
+    def keep_final(self, trainer: L.Trainer, module: MelganVC, score: float) -> None:
+        """Make the bundle that the training ends with the best one, if it is; the ranking is for checkpoints alone."""
+        if self.best and self.best[0][1] >= score:
+            return
+        generator = whole(module.best_generator)
+        if trainer.is_global_zero:
+            path = Path(trainer.default_root_dir) / BEST_NAME
+            snapshot(module, generator, trainer.datamodule.audio, module.held_out).save(path)  # type: ignore[attr-defined]
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
         due = module.batch_count % self.every_batches == 0

@@ -35,6 +35,8 @@ class EarlyStopping(HeldOutListener):
             trainer.should_stop = True
 
     def on_held_out(self, trainer: L.Trainer, module: MelganVC, outcome: HeldOut) -> None:  # type: ignore[override]
+        if outcome.final:
+            return
         score = self.monitor.score(outcome)
         if score is None:
             return

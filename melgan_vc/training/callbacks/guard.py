@@ -33,12 +33,19 @@ class Guard(L.Callback):
         self.stop_after = stop_after
         self.in_a_row = 0
 
-    def found(self, trainer: L.Trainer, module: MelganVC, finding: str, remedy: str) -> None:
-        """Something is wrong at this look."""
+    def found(self, trainer: L.Trainer, module: MelganVC, finding: str, remedy: str, only_warn: bool = False) -> None:
+        """Warn of a finding, or stop the training, where it was made often enough in a row.
+
+        Args:
+            trainer, module: of the training.
+            finding: what is wrong.
+            remedy: what to change.
+            only_warn: whether the training has ended, so that there is nothing to stop.
+        """
         self.in_a_row += 1
         if self.in_a_row == self.warn_after:
             log.warning("warning: batch %d: %s. %s", module.batch_count, finding, remedy)
-        if self.action == "stop" and self.in_a_row >= self.stop_after:
+        if self.action == "stop" and not only_warn and self.in_a_row >= self.stop_after:
             module.failure = f"stopped at batch {module.batch_count} by callbacks.{self.name}: {finding}. {remedy}"
             trainer.should_stop = True
 

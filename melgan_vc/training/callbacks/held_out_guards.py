@@ -29,7 +29,7 @@ class HeldOutGuard(Guard, HeldOutListener):
     def on_held_out(self, trainer: L.Trainer, module: MelganVC, outcome: HeldOut) -> None:  # type: ignore[override]
         value = outcome.measures[self.measure]
         if self.is_wrong(value):
-            self.found(trainer, module, *self.words(value))
+            self.found(trainer, module, *self.words(value), only_warn=outcome.final)
         else:
             self.fine()
 

@@ -1,5 +1,7 @@
 """Measure and hear the training on recordings that it never sees."""
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,11 @@ from melgan_vc.training.held_out import HeldOut, HeldOutListener
 from melgan_vc.training.held_out_protocol import HeldOutProtocol
 from melgan_vc.training.loggers.base import RunLogger
 from melgan_vc.training.module import MelganVC
-from melgan_vc.training.ranks import from_first
+from melgan_vc.training.ranks import agreed, from_first
 from melgan_vc.training.shards import whole
+from melgan_vc.training.stop import Stop
+
+log = logging.getLogger(__name__)
 
 
 class HeldOutValidation(L.Callback):
@@ -38,17 +43,27 @@ class HeldOutValidation(L.Callback):
         seconds: of each, at most.
         listen: how many of the clips become sound: files, loggers, and the measures of voices.
         voice: measure F0 and speakers; of no use for music.
+        at_end: validate once more when the training ends between two validations, also by its time limit or a guard;
+            not after Ctrl-C and SIGTERM, which are to end it soon.
     """
 
     def __init__(
-        self, every_batches: int = 1000, clips: int = 8, seconds: float = 10.0, listen: int = 2, voice: bool = True
+        self,
+        every_batches: int = 1000,
+        clips: int = 8,
+        seconds: float = 10.0,
+        listen: int = 2,
+        voice: bool = True,
+        at_end: bool = True,
     ) -> None:
         self.every_batches = check_whole("callbacks.validation.every_batches", every_batches)
         check_whole("callbacks.validation.clips", clips)
         check_number("callbacks.validation.seconds", seconds, above=0)
         check_whole("callbacks.validation.listen", listen, lowest=0)
-        if not isinstance(voice, bool):
-            raise UserError(f"callbacks.validation.voice is {voice!r}: give true or false")
+        for name, value in (("voice", voice), ("at_end", at_end)):
+            if not isinstance(value, bool):
+                raise UserError(f"callbacks.validation.{name} is {value!r}: give true or false")
+        self.at_end = at_end
         self.settings = (clips, seconds, listen, voice and listen > 0)
         self.protocol: HeldOutProtocol | None = None
 
@@ -56,8 +71,24 @@ class HeldOutValidation(L.Callback):
         if module.batch_count % self.every_batches == 0:
             self.validate(trainer, module)
 
-    def validate(self, trainer: L.Trainer, module: MelganVC) -> None:
-        """One validation, by the first process; the others wait for what it finds."""
+    def on_train_end(self, trainer: L.Trainer, module: MelganVC) -> None:  # type: ignore[override]
+        is_validated = module.held_out.get("measured_at_batch") == module.batch_count
+        is_interrupted = any(
+            callback.signal is not None
+            for callback in trainer.callbacks  # type: ignore[attr-defined]
+            if isinstance(callback, Stop)
+        )
+        skip = not self.at_end or is_validated or is_interrupted or module.bad_batches > 0
+        if not agreed(skip)[0]:
+            self.validate(trainer, module, final=True)
+
+    def validate(self, trainer: L.Trainer, module: MelganVC, final: bool = False) -> None:
+        """Validate in the first process; the others wait for its measures.
+
+        Args:
+            trainer, module: of the training.
+            final: whether the training has ended.
+        """
         data: ChunkDataModule = trainer.datamodule  # type: ignore[attr-defined]
         if not data.splits["source"].validation:
             return  # the data module has warned that nothing is held out
@@ -66,19 +97,25 @@ class HeldOutValidation(L.Callback):
         if trainer.is_global_zero:
             if self.protocol is None:
                 self.protocol = HeldOutProtocol(data, *self.settings)
-            outcome = self.protocol.measure(generator, siamese, module.batch_count)
+            outcome = replace(self.protocol.measure(generator, siamese, module.batch_count), final=final)
             self.show(trainer, outcome)
+            if final:
+                log.info("validated after batch %d; samples: %s", outcome.batch, self.folder(trainer, outcome))
             from_first(outcome.measures)
         else:
-            outcome = HeldOut(module.batch_count, from_first({}), (), data.audio.sample_rate)
+            outcome = HeldOut(module.batch_count, from_first({}), (), data.audio.sample_rate, final)
         module.held_out = {**outcome.measures, "measured_at_batch": outcome.batch}
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, HeldOutListener):
                 callback.on_held_out(trainer, module, outcome)
 
+    def folder(self, trainer: L.Trainer, outcome: HeldOut) -> Path:
+        """Return the folder of a validation's samples."""
+        return Path(trainer.default_root_dir) / "samples" / f"batch_{outcome.batch:07d}"
+
     def show(self, trainer: L.Trainer, outcome: HeldOut) -> None:
         """Leave the clips as files, and tell the loggers."""
-        folder = Path(trainer.default_root_dir) / "samples" / f"batch_{outcome.batch:07d}"
+        folder = self.folder(trainer, outcome)
         write_samples(outcome, folder)
         for logger in trainer.loggers:
             logger.log_metrics({f"held_out/{name}": value for name, value in outcome.measures.items()}, outcome.batch)
