@@ -4,27 +4,30 @@ import copy
 import importlib
 import inspect
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 
-from melgan_vc.bundle_header import BEST_NAME, FORMAT, NAME, locate, read_header, unreadable
+from melgan_vc.bundle_header import BEST_NAME, BYTES, FORMAT, NAME, Entry, locate, opened, unreadable
 from melgan_vc.config.targets import is_trusted, trust_advice
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 from melgan_vc.nested import jsonable
 from melgan_vc.networks.layers import folded_state, settle_spectral_norm
-from melgan_vc.spec import AudioSpec, ChunkSpec
+from melgan_vc.spec import AudioSpec, ChunkSpec, shortened
 
 __all__ = ["BEST_NAME", "NAME", "Bundle", "build", "load", "locate", "pack"]
 
 NETWORKS = "melgan_vc.networks."
+TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
+SIMPLE = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}  # types that an annotation lets pass
+PIECE = 1 << 20  # values that are read at once
+MOST_CHUNK_CELLS = 1 << 21  # values of one chunk
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Bundle:
             "provenance": jsonable(self.provenance),
         }
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.generator.state_dict().items()}
-        with replacing(path) as temporary:
+        with replacing(path, durable=True) as temporary:
             # Not save_file: it makes the file readable for its owner alone. And one entry of metadata, for the order
             # of several changes from process to process.
             temporary.write_bytes(save(tensors, metadata={"about": json.dumps(about)}))
@@ -113,39 +116,46 @@ def load(path: Path, trust: Sequence[str] = ()) -> Bundle:
         trust: packages, besides this one, whose generators may be built.
 
     Raises:
-        UserError: it is missing, no bundle, or its weights do not fit what it says of itself. Nothing of the size that
-            it says is allocated before that is known to be the size that it has.
+        UserError: it is missing, no bundle, or its weights are not finite or not those of the generator that it names.
+            Nothing of the size that it says is allocated before that is known to be the size that it has.
     """
     path = locate(path)
-    header = read_header(path)
-    about = header.about
-    audio, chunk, generator = described(about, path, trust)
-    check_shapes(generator, header.shapes, path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            generator.to_empty(device="cpu").load_state_dict({name: file.get_tensor(name) for name in header.shapes})
-    except (SafetensorError, OSError) as error:
-        raise unreadable(path, error) from error
-    return Bundle(generator.eval(), about["generator"]["arguments"], audio, chunk, about.get("provenance", {}))
+    with opened(path) as (file, header):
+        about = header.about
+        audio, chunk, generator = described(about, path, trust)
+        check_entries(generator, header.entries, path)
+        if any(buffer.is_meta for buffer in unsaved_buffers(generator)):
+            with torch.random.fork_rng(devices=[]):  # building draws weights, only to replace them
+                generator = build(about["generator"]["class"], about["generator"]["arguments"], trust)
+        wanted = generator.state_dict()
+        state = {name: read(file, name, entry, wanted[name], path) for name, entry in header.entries.items()}
+    generator.load_state_dict(state, assign=True)
+    check_translates(generator.eval(), audio, chunk, path)
+    return Bundle(generator, about["generator"]["arguments"], audio, chunk, about["provenance"])
 
 
 def described(
     about: Mapping[str, Any], path: Path, trust: Sequence[str] = ()
 ) -> tuple[AudioSpec, ChunkSpec, nn.Module]:
-    """What a bundle says of itself; the generator has no memory yet."""
+    """Return what a bundle says of itself; the generator has no memory yet."""
     try:
         audio, chunk = AudioSpec(**about["audio"]), ChunkSpec(**about["chunk"])
+        if about["generator"]["arguments"].get("spectral"):
+            raise ValueError("spectral norms are not folded into its kernels")
         with torch.device("meta"):
             generator = build(about["generator"]["class"], about["generator"]["arguments"], trust)
         bins = about["generator"]["arguments"].get("n_mels")
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: the bundle's description is damaged ({error}); export it again") from error
+    except (ArithmeticError, AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        why = str(error).partition("\n")[0]
+        raise UserError(f"{path}: the bundle's description is damaged ({why:.200}); export it again") from error
     if bins != audio.n_mels:
         raise UserError(
             f"{path}: its AudioSpec has {audio.n_mels} mel bins, its generator {bins}; they do not fit: export it again"
         )
+    if audio.n_mels * chunk.width > MOST_CHUNK_CELLS:
+        raise UserError(f"{path}: chunks of {audio.n_mels} x {chunk.width} are larger than any sound needs")
     return audio, chunk, generator
 
 
@@ -162,19 +172,77 @@ def build(name: str, arguments: Mapping[str, Any], trust: Sequence[str] = ()) ->
         raise UserError(f"the generator's class is {name!r}, not one of {NETWORKS}*; {trust_advice(name)}")
     try:
         found = getattr(importlib.import_module(module), kind)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise UserError(f"the generator's class {name!r} is unknown to this version of melgan_vc") from error
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
         raise UserError(f"{name!r} is not a network")
+    check_arguments(found, arguments)
     return found(**arguments)
 
 
-def check_shapes(network: nn.Module, shapes: Mapping[str, tuple[int, ...]], path: Path) -> None:
-    """Refuse weights that are not all and only those of a network."""
-    wanted = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-    for name in sorted(wanted.keys() | shapes.keys()):
-        if wanted.get(name) != shapes.get(name):
+def check_arguments(kind: type, arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments of another type than the class says it takes, which Python itself would let pass.
+
+    Raises:
+        TypeError: one is.
+    """
+    for name, parameter in inspect.signature(kind).parameters.items():
+        said = parameter.annotation
+        wanted = SIMPLE.get(said if isinstance(said, str) else getattr(said, "__name__", ""))
+        if wanted and name in arguments and type(arguments[name]) not in wanted:
+            raise TypeError(f"{name} is {shortened(arguments[name])}, not of type {wanted[-1].__name__}")
+
+
+def check_entries(network: nn.Module, entries: Mapping[str, Entry], path: Path) -> None:
+    """Refuse weights that are not all and only those of a network, or of another kind of number."""
+    wanted = network.state_dict()
+    for name in sorted(wanted.keys() | entries.keys()):
+        shape = tuple(wanted[name].shape) if name in wanted else "nothing"
+        there = entries[name].shape if name in entries else "missing"
+        if there != shape:
             raise UserError(
-                f"{path}: the weights do not fit the generator it names ({name} is {shapes.get(name, 'missing')}, "
-                f"{wanted.get(name, 'nothing')} expected); export it again"
+                f"{path}: the weights do not fit the generator it names ({name:.60} is {there}, {shape} expected); "
+                "export it again"
             )
+        if TYPES[entries[name].dtype].is_floating_point != wanted[name].is_floating_point():
+            raise UserError(
+                f"{path}: the weights do not fit the generator it names ({name:.60} is of type {entries[name].dtype}, "
+                f"{wanted[name].dtype} expected); export it again"
+            )
+
+
+def read(file: BinaryIO, name: str, entry: Entry, wanted: Tensor, path: Path) -> Tensor:
+    """Read one tensor, piece by piece, in the type of ``wanted``; refuses what is not finite."""
+    found = torch.empty(entry.shape, dtype=wanted.dtype)
+    values = found.view(-1)
+    file.seek(entry.start)
+    for place in range(0, len(values), PIECE):
+        piece = values[place : place + PIECE]
+        data = file.read(len(piece) * BYTES[entry.dtype])
+        if len(data) < len(piece) * BYTES[entry.dtype]:
+            raise unreadable(path, "it became shorter while it was read")
+        piece.copy_(torch.frombuffer(bytearray(data), dtype=TYPES[entry.dtype]))
+        if not torch.isfinite(piece).all():
+            raise UserError(f"{path}: its weights are NaN or infinite ({name:.60}); export or copy it again")
+    return found
+
+
+def unsaved_buffers(network: nn.Module) -> Iterator[Tensor]:
+    """Yield the buffers that no state dict holds: a class may compute them when it is built."""
+    saved = network.state_dict().keys()
+    return (buffer for name, buffer in network.named_buffers() if name not in saved)
+
+
+@torch.no_grad()
+def check_translates(generator: nn.Module, audio: AudioSpec, chunk: ChunkSpec, path: Path) -> None:
+    """Refuse a network that does not turn chunks into chunks of numbers; its weights alone do not tell."""
+    silence = torch.full((1, audio.n_mels, chunk.width), -1.0)
+    try:
+        translated = generator(silence)
+        problem = None if translated.shape == silence.shape else f"gives {tuple(translated.shape)}"
+    except Exception as error:  # whatever the network happens to meet, which the file alone has chosen
+        problem = f"fails ({str(error).partition(chr(10))[0]:.200})"
+    if problem is None and not torch.isfinite(translated).all():
+        problem = "gives NaN or infinite values"
+    if problem is not None:
+        raise UserError(f"{path}: its generator {problem} for a chunk of {tuple(silence.shape)}; export it again")

@@ -2,12 +2,18 @@
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from melgan_vc.errors import UserError
 
-LARGEST = 1_000_000  # of any size: more is a mistake, or a file that wants all memory
+# What a front end may ask for: more is a mistake, or a file that wants all memory.
+LIMITS = {"sample_rate": (1_000, 768_000), "hop_length": (1, 1 << 15), "n_fft": (2, 1 << 16), "n_mels": (1, 1 << 10)}
+MOST_FILTER_CELLS = 1 << 22  # mel bins times FFT bins
+MOST_OVERLAP = 128  # FFTs that one sample is part of
+MOST_DECIBEL = 1_000.0
+WIDEST, MOST_SPLITS = 4_096, 64  # of a chunk in frames, of a window in chunks
 Levels = TypeVar("Levels", bound=Any)
 
 
@@ -38,23 +44,44 @@ class AudioSpec:
     top_db: float | None = 80.0
 
     def __post_init__(self) -> None:
-        for name in ("sample_rate", "hop_length", "n_fft", "n_mels"):
+        for name, (lowest, highest) in LIMITS.items():
             value = getattr(self, name)
-            if not isinstance(value, int) or not 1 <= value <= LARGEST:
-                raise UserError(f"audio.{name} is {value!r}: give a whole number from 1 to {LARGEST}")
+            if type(value) is not int or not lowest <= value <= highest:
+                raise UserError(f"audio.{name} is {shortened(value)}: give a whole number from {lowest} to {highest}")
+        self.check_sizes()
+        self.check_frequencies()
+        check_decibel("reference_db", self.reference_db, lowest=-MOST_DECIBEL)
+        check_decibel("range_db", self.range_db, lowest=1)
+        if self.top_db is not None:
+            check_decibel("top_db", self.top_db, lowest=1)
+
+    def check_sizes(self) -> None:
+        """Refuse frames that do not overlap, and what would take all memory or time."""
         if 2 * self.hop_length > self.n_fft:
             raise UserError(
                 f"audio.hop_length {self.hop_length} is over half of audio.n_fft {self.n_fft}: "
                 "frames would not overlap; use a smaller hop or a larger FFT"
             )
-        top = self.max_frequency if self.max_frequency is not None else self.sample_rate / 2
-        if not 0 <= self.min_frequency < top <= self.sample_rate / 2:
+        if self.n_fft > MOST_OVERLAP * self.hop_length:
             raise UserError(
-                f"audio frequencies {self.min_frequency} to {top} Hz do not fit a sample rate of "
+                f"audio.n_fft {self.n_fft} is over {MOST_OVERLAP} times audio.hop_length {self.hop_length}: "
+                "use a larger hop or a smaller FFT"
+            )
+        if self.n_mels * (self.n_fft // 2 + 1) > MOST_FILTER_CELLS:
+            raise UserError(
+                f"audio.n_mels {self.n_mels} with audio.n_fft {self.n_fft} makes a filter bank of over "
+                f"{MOST_FILTER_CELLS} values: use fewer mel bins or a smaller FFT"
+            )
+
+    def check_frequencies(self) -> None:
+        """Refuse mel filters that lie outside the spectrum."""
+        low, top = self.min_frequency, self.max_frequency
+        top = self.sample_rate / 2 if top is None else top
+        if not (is_number(low) and is_number(top)) or not 0 <= low < top <= self.sample_rate / 2:
+            raise UserError(
+                f"audio frequencies {shortened(low)} to {shortened(top)} Hz do not fit a sample rate of "
                 f"{self.sample_rate} Hz: keep 0 <= min_frequency < max_frequency <= {self.sample_rate / 2:g}"
             )
-        if self.range_db <= 0:
-            raise UserError(f"audio.range_db is {self.range_db}: give a number of dB above 0")
 
     @property
     def signature(self) -> str:
@@ -89,14 +116,37 @@ class ChunkSpec:
     splits: int = 3
 
     def __post_init__(self) -> None:
-        if not isinstance(self.width, int) or not 4 <= self.width <= LARGEST or self.width % 4:
-            raise UserError(f"chunk.width is {self.width!r}: give a multiple of 4 frames, 8 or more is sensible")
-        if not isinstance(self.splits, int) or not 2 <= self.splits <= LARGEST:
+        if type(self.width) is not int or not 4 <= self.width <= WIDEST or self.width % 4:
             raise UserError(
-                f"chunk.splits is {self.splits!r}: give 2 or more, for the losses compare chunks of a window"
+                f"chunk.width is {shortened(self.width)}: give a multiple of 4 frames up to {WIDEST}, 8 or more is "
+                "sensible"
+            )
+        if type(self.splits) is not int or not 2 <= self.splits <= MOST_SPLITS:
+            raise UserError(
+                f"chunk.splits is {shortened(self.splits)}: give 2 to {MOST_SPLITS}, for the losses compare chunks of "
+                "a window"
             )
 
     @property
     def window(self) -> int:
         """Frames (S·W) of a window."""
         return self.width * self.splits
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number; True and False are none."""
+    return type(value) in (int, float) and abs(value) < math.inf  # type: ignore[arg-type]
+
+
+def check_decibel(name: str, value: object, lowest: float) -> None:
+    """Refuse a level or a range that is no plausible number of dB."""
+    if not is_number(value) or not lowest <= value <= MOST_DECIBEL:  # type: ignore[operator]
+        raise UserError(f"audio.{name} is {shortened(value)}: give a number of dB from {lowest:g} to {MOST_DECIBEL:g}")
+
+
+def shortened(value: object, most: int = 60) -> str:
+    """A value as a message shows it, of which a stranger's file may make a text without end."""
+    if isinstance(value, int) and abs(value) >= 10**most:
+        return f"a number of over {most} digits"
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}..."
