@@ -182,6 +182,7 @@ def do(
                 recording = RecordingMel(Path(task.path), settings.front_end, settings.preparation, task.stream)
                 line = prepared(task, file, recording, meter, unit.number, offset)
                 lines.append(line)
+                meter.add(0, task.size)
                 offset += line.get("frames", 0)
                 file.seek(start + 2 * bins * offset)
                 file.truncate()

@@ -48,9 +48,10 @@ def work(units: Sequence[Unit], folder: Path, settings: Settings, count: int, pr
     todo = sorted(units, key=lambda unit: unit.size, reverse=True)
     with tqdm(desc="preparing", total=sum(unit.size for unit in units), unit="B", unit_scale=True, delay=1,
               disable=not progress) as bar:  # fmt: skip
-        start = time.monotonic()
+        start, finished = time.monotonic(), 0
         for meter, done in results(todo, folder, settings, count):
-            bar.update(done)
+            finished += done
+            bar.update(max(finished, min(meter.size, bar.total), bar.n) - bar.n)
             hours = meter.seconds / 3600
             speed = meter.seconds / max(time.monotonic() - start, 1e-9)
             bar.set_postfix_str(f"{hours:.2f} h of sound, {speed:.0f}x real time", refresh=False)
@@ -125,7 +126,7 @@ def begin() -> None:
 @contextmanager
 def pool(context: ForkServerContext, count: int) -> Iterator[tuple[Executor, Meter]]:
     """Processes that end with this one, and at once where the body fails."""
-    shared = context.Value("d", 0.0)
+    shared = context.Array("d", 2)
     executor = ProcessPoolExecutor(count, context, initializer=begin_worker, initargs=(shared,))
     try:
         yield executor, Meter(shared)
