@@ -111,8 +111,8 @@ class ChunkDataModule(L.LightningDataModule):
                 made = self.prepare_domain(corpus)
                 if made is None:
                     raise UserError(
-                        f"the {domain} is not prepared whole yet: run python -m melgan_vc.prepare for all parts, or "
-                        "leave prepare.shard out"
+                        f"the {domain} is not fully prepared yet: run python -m melgan_vc.prepare for all parts, or "
+                        "omit prepare.shard"
                     )
                 self.stores[domain] = made
 

@@ -141,7 +141,7 @@ def of_silence(domain: Domain) -> Iterator[Advice]:
 
 def of_unused(domain: Domain) -> Iterator[Advice]:
     unused = (
-        ("left out", list(domain.store.left_out.values()), "mend or remove them"),
+        ("skipped", list(domain.store.left_out.values()), "repair or remove them"),
         ("shorter than a window", domain.split.short, "join them to longer ones, or take a smaller chunk.width"),
         ("silent", domain.split.silent, "record them again, or remove them"),
     )

@@ -47,7 +47,7 @@ def figures(domain: Domain) -> dict[str, str]:
         "minutes": f"{domain.minutes:.1f}",
         "of them held out": f"{held_out:.1f}",
         "recordings": str(len(items)),
-        "left out, too short, silent": ", ".join(
+        "skipped, too short, silent": ", ".join(
             str(len(one)) for one in (domain.store.left_out, domain.split.short, domain.split.silent)
         ),
         "level (dBFS)": shown(domain.mean("loud"), ".0f"),

@@ -68,7 +68,7 @@ def inspected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         r"WARNING: 1 recording of the source is clipped: clipped\.wav",
         r"1 recording of the source is very quiet, .*: quiet\.wav",
         r"hint: \d\d% of the target is silence",
-        r"hint: 1 recording of the source is left out: .*text\.wav",
+        r"hint: 1 recording of the source is skipped: .*text\.wav",
         r"hint: 1 recording of the source is shorter than a window: short\.wav",
         r"hint: 1 recording of the source is silent: silent\.wav",
         r"hint: the recordings of the source are not equally loud",
