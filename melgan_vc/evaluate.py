@@ -172,6 +172,7 @@ def folders(cfg: DictConfig, prefix: str, sample_rate: int) -> "dict[str, list[C
 def of_run(run: DictConfig, bundle: Any, music: bool) -> "Material":
     """Recordings that a run held out, or those in folders of their own beside its domains', and those it trained on."""
     from melgan_vc.audio.stream import front_end
+    from melgan_vc.data.overlaps import report_changed
     from melgan_vc.data.splits import recorded_least
     from melgan_vc.data.store import MelStore
     from melgan_vc.evaluation import data_report
@@ -185,6 +186,7 @@ def of_run(run: DictConfig, bundle: Any, music: bool) -> "Material":
     if data.streamed:
         raise UserError("the run streamed its mels from shards; add source=DIR target=DIR with held-out recordings")
     data.setup()
+    report_changed(bundle.provenance.get("data"), data.content)
     held_out, training, places, looked_at = {}, {}, {}, []
     beside = {domain: held_out_beside(run.data[domain]) for domain in DOMAINS}
     for domain, domain_corpus in data.corpora.items():

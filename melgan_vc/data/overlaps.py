@@ -100,6 +100,23 @@ def report_within(domain: str, store: object, split: Split) -> None:
         )  # fmt: skip
 
 
+def report_changed(trained_on: object, content: Mapping[str, str]) -> None:
+    """Warn where the recordings of a run are others than when it was trained, so that its split is not known any more.
+
+    Args:
+        trained_on: what a bundle says of the content of its domains; of an older version or another program, nothing.
+        content: what they hold now.
+    """
+    if isinstance(trained_on, Mapping):
+        changed = [name for name in DOMAINS if trained_on.get(name) not in (None, content[name])]
+        if changed:
+            log.warning(
+                "warning: recordings of the %s were added, removed or changed since this was trained, so some that "
+                "count as held out may have been trained on; give source=DIR target=DIR with held-out recordings",
+                " and the ".join(changed),
+            )
+
+
 def named(pairs: Sequence[tuple[str, str]]) -> str:
     """Return some pairs by name."""
     more = f", and {len(pairs) - NAMED} more" if len(pairs) > NAMED else ""

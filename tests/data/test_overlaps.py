@@ -8,13 +8,13 @@ import soundfile
 
 from melgan_vc.data.corpora import Folders, Table
 from melgan_vc.data.datamodule import ChunkDataModule
-from melgan_vc.data.overlaps import check_apart, check_both_given
+from melgan_vc.data.overlaps import check_apart, check_both_given, report_changed
 from melgan_vc.data.preparation import Preparation
 from melgan_vc.data.prepare import prepare
 from melgan_vc.data.work import Work
 from melgan_vc.errors import UserError
 from melgan_vc.spec import ChunkSpec
-from tests.conftest import TINY_AUDIO, hum
+from tests.conftest import TINY, TINY_AUDIO, assert_one_line, hum, run_command
 
 
 @pytest.fixture
@@ -86,6 +86,15 @@ def test_a_link_to_the_other_folder_is_seen_and_neighbours_are_not(folders, tmp_
     check_apart({"source": Folders(str(folders[0])), "target": Folders(str(folders[1]))})
 
 
+def test_recordings_that_changed_since_the_training_are_told(caplog) -> None:
+    now = {"source": "a", "target": "b"}
+    for before in (None, {}, now, {"source": "a"}, "damaged"):
+        report_changed(before, now)
+    assert not caplog.text
+    report_changed({"source": "a", "target": "c"}, now)
+    assert "recordings of the target were added, removed or changed since this was trained" in caplog.text
+
+
 DEFAULT = {"source": "bundled:voices/source", "target": "bundled:voices/target"}
 
 
@@ -112,3 +121,20 @@ def test_a_recording_in_two_splits_is_told(folders, caplog) -> None:
         and "(1 in all)" in caplog.text
         and "source1.wav (train) and z.wav (test)" in caplog.text
     )
+
+
+def test_a_training_with_one_domain_alone_is_one_line(folders, tmp_path) -> None:
+    done = run_command("train", "experiment=quickstart", f"data.target={folders[1]}", cwd=tmp_path)
+    assert_one_line(done, "only data.target is given", "data.source=FOLDER")
+
+
+def test_prepare_does_both_domains_and_counts_what_it_skips(folders, tmp_path) -> None:
+    for number in range(25):
+        (folders[0] / f"odd {number}\x1b[2J.wav").write_text(f"odd {number}")
+    shutil.copy(folders[0] / "source0.wav", folders[0] / "z.wav")
+    given = [f"data.source={folders[0]}", f"data.target={folders[1]}", f"data.store={tmp_path / 'p'}", *TINY[:4]]
+    done = run_command("prepare", *given, "prepare.workers=0", cwd=tmp_path)
+    assert_one_line(done, "25 of 29 recordings cannot be used, over the share of 0.5 that prepare.max_failed allows")
+    assert "source: 3 of 29 recordings (25 cannot be used, 1 is a duplicate), 0.0 min\n" in done.stdout
+    assert "target: 3 recordings, 0.0 min, in " in done.stdout
+    assert all(f"/odd {number}\\x1b[2J.wav: " in done.stderr for number in range(25)) and "\x1b" not in done.stderr
