@@ -39,11 +39,12 @@ def report(made: MelStore, most: float) -> None:
         log.warning("warning: %d of %d recordings are not used:%s", len(reasons), count, listed(reasons.values()))
     if not made.items or len(failed) > most * count:
         first = failed[0] if failed else next(iter(reasons.values()), "none was found")
-        raise TooManyFailedError(
+        text = (
             f"{len(failed)} of {count} recordings cannot be used, over the share of {most:g} that prepare.max_failed "
-            f"allows; the first: {first}",
-            made,
         )
+        if not made.items:
+            raise TooManyFailedError(f"none of {count} recordings can be used; the first: {first}", made)
+        raise TooManyFailedError(f"{text}allows; the first: {first}", made)
 
 
 def counts(made: MelStore) -> str:

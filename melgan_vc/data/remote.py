@@ -78,12 +78,29 @@ def put_into_folder(folder: Path, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        shutil.copytree(folder, staged)
+        copy_folder(folder, staged)
         shutil.rmtree(folder)
     for path in (*staged.rglob("*"), staged):
         sync(path)
     os.replace(staged, target)
     sync(target.parent)
+
+
+def copy_folder(folder: Path, target: Path) -> None:
+    """Copy the files of a folder; what was copied is removed again where that fails.
+
+    Raises:
+        OSError: there is no room, or no right.
+    """
+    try:
+        for path in sorted(folder.rglob("*")):
+            copied = target / path.relative_to(folder)
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_file():
+                shutil.copyfile(path, copied)
+    except OSError:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
 
 
 def parted(address: str) -> tuple[str, str]:

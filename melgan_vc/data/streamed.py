@@ -179,6 +179,11 @@ def write(store: MelStore, streaming: Streaming, share: float, least: int = LEAS
             try:
                 write_shards(store, folder, content, share, least)
                 remote.put(folder, address, last=MANIFEST)
+            except OSError as error:
+                raise UserError(
+                    f"{address}: {error.strerror or error}; make room, check rights or choose another place with "
+                    "data.litdata.address="
+                ) from error
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
     return opened(address, streaming, store.audio)
