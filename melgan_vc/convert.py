@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from melgan_vc.bundle_header import read_header
 from melgan_vc.cli import command
+from melgan_vc.config.paths import expand_user
 from melgan_vc.errors import UserError
 from melgan_vc.memory import keep_freed_memory
 
@@ -39,7 +40,7 @@ def main(cfg: DictConfig) -> None:
     trust = check_trust(cfg.trust)
     given = corpus.locate(cfg.input)
     files = corpus.find(given) if given.is_dir() else [given]
-    planned = plan(files, given if given.is_dir() else None, Path(cfg.output).expanduser())
+    planned = plan(files, given if given.is_dir() else None, expand_user(cfg.output))
     keep_freed_memory()
     torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # for two threads compute at a time
     converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap, trust)

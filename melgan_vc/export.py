@@ -1,11 +1,10 @@
 """python -m melgan_vc.export: a bundle for other runtimes."""
 
-from pathlib import Path
-
 from omegaconf import DictConfig
 
 from melgan_vc.bundle_header import read_header
 from melgan_vc.cli import command
+from melgan_vc.config.paths import expand_user
 
 
 @command("export")
@@ -17,7 +16,7 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.export import export
 
-    output = Path(cfg.output).expanduser()
+    output = expand_user(cfg.output)
     converter = Converter.load(locate(cfg.bundle), overlap=cfg.overlap, trust=check_trust(cfg.trust))
     about = export(converter, output, cfg.format)
     print(f"wrote {output}: mels (batch, {about['audio']['n_mels']}, frames) in [-1, 1] to the same")

@@ -1,11 +1,10 @@
 """python -m melgan_vc.import_notebook: the authors' weights as a bundle."""
 
-from pathlib import Path
-
 from omegaconf import DictConfig
 
 from melgan_vc import __version__
 from melgan_vc.cli import command
+from melgan_vc.config.paths import expand_user
 from melgan_vc.spec import AudioSpec, ChunkSpec
 
 
@@ -14,7 +13,7 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.bundle import pack
     from melgan_vc.networks.notebook import load_notebook
 
-    folder, output = Path(cfg.weights).expanduser(), Path(cfg.output).expanduser()
+    folder, output = expand_user(cfg.weights), expand_user(cfg.output)
     networks = load_notebook(folder)
     hop = networks.n_mels
     bundle = pack(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from melgan_vc.cli import command
+from melgan_vc.config.paths import expand_user
 from melgan_vc.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.files import replacing
     from melgan_vc.training.rehearsal import measure
 
-    output = Path(cfg.output).expanduser()
+    output = expand_user(cfg.output)
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, replacing(output / TRACE) as trace:
         costs = measure(cfg, Path(folder), cfg.cycles, cfg.warm_up, trace)

@@ -8,6 +8,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 
+from melgan_vc.config.paths import expand_user
 from melgan_vc.errors import UserError
 
 RECOGNISED_RATE = 16000  # Hz
@@ -91,7 +92,7 @@ class Whisper:
 
 
 def existing(path: str) -> Path:
-    found = Path(path).expanduser()
+    found = expand_user(path)
     if not found.exists():
         raise UserError(f"recogniser: {found} does not exist; give a path on this machine")
     return found

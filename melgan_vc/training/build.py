@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -19,6 +18,7 @@ from torch import nn
 
 from melgan_vc import __version__
 from melgan_vc.config.instantiation import instantiate
+from melgan_vc.config.paths import expand_user
 from melgan_vc.config.targets import check_trust
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.data.streamed import Streaming
@@ -269,5 +269,5 @@ def check_log_directories(cfg: DictConfig) -> None:
     """Refuse loggers that would write outside the run directory, as a stored config from elsewhere might ask for."""
     for name, entry in (cfg.logger or {}).items():
         folder = entry.get("save_dir", cfg.run_dir) if isinstance(entry, DictConfig) else cfg.run_dir
-        if Path(str(folder)).expanduser().absolute() != Path(cfg.run_dir).expanduser().absolute():
+        if expand_user(str(folder)).absolute() != expand_user(cfg.run_dir).absolute():
             raise UserError(f"logger.{name}.save_dir is {folder!r}: logs lie in the run directory; leave it out")

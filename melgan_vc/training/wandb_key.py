@@ -2,8 +2,9 @@
 
 import netrc
 import os
-from pathlib import Path
 from urllib.parse import urlsplit
+
+from melgan_vc.config.paths import expand_user
 
 HOSTS = ("api.forge.coreweave.com", "api.wandb.ai")  # wandb login writes the first since 0.31, and reads both
 PATIENCE = 30  # seconds to wait for the server before giving up
@@ -15,7 +16,7 @@ def has_key() -> bool:
         return True
     server = os.environ.get("WANDB_BASE_URL")
     try:
-        known = netrc.netrc(Path(os.environ.get("NETRC") or "~/.netrc").expanduser())
+        known = netrc.netrc(expand_user(os.environ.get("NETRC") or "~/.netrc"))
     except (OSError, netrc.NetrcParseError):
         return False
     return any(known.authenticators(host) for host in ([urlsplit(server).netloc] if server else HOSTS))
