@@ -172,6 +172,7 @@ def end(line: str, code: int = 1) -> NoReturn:
 
 def quiet_libraries() -> None:
     """Silence what libraries say that no user of these commands can act on."""
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # that it makes a list of fonts
     logging.raiseExceptions = False  # a log line that cannot be written, as its reader has ended
     for text in (
         ".*does not have many workers.*",

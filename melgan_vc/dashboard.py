@@ -1,12 +1,12 @@
 """python -m melgan_vc.dashboard: the Weights & Biases view of a project, printed or saved."""
 
 import sys
-from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
 from melgan_vc.cli import command
+from melgan_vc.config.paths import expand_user
 from melgan_vc.training import dashboard
 
 
@@ -17,7 +17,7 @@ def main(cfg: DictConfig) -> None:
     if folder is not None:
         from melgan_vc.evaluation import runs
 
-        found = runs.read(Path(folder).expanduser(), settings["measure"])
+        found = runs.read(expand_user(folder), settings["measure"])
         for line in found.skipped:
             print(line, file=sys.stderr)
         settings |= {"group": runs.logged_as(found.entries), "swept": runs.swept(found.entries)}

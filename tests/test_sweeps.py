@@ -21,7 +21,9 @@ def test_a_jobs_folder_depends_on_what_it_trains_alone(tmp_path):
     given = ["losses.travel.weight=5", "chunk.width=16", "seed=1", "data.source=/some where/é"]
     folder = sweeps.job_folder(tmp_path, given)
     assert folder.name.startswith("chunk.width=16__travel.weight=5-")
-    assert sweeps.job_folder(tmp_path, [*reversed(given), "trainer.max_batches=9", "callbacks=none"]) == folder
+    around = ["trainer.max_batches=9", "callbacks=none", "card.licence=CC0", "data.on_device=true", "launcher=joblib",
+              "optim.log_every=3", "trainer.compile=default", "+logger.wandb.project=x", "name=other"]  # fmt: skip
+    assert sweeps.job_folder(tmp_path, [*reversed(given), *around]) == folder
     others = [["losses.travel.weight=10", *given[1:]], [*given[:2], "seed=2", given[3]], given[:3]]
     assert len({folder, *(sweeps.job_folder(tmp_path, other) for other in others)}) == 4
     folder.mkdir()

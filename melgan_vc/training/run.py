@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from melgan_vc.bundle import BEST_NAME, NAME, load
+from melgan_vc.config.stored import escape
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.data.splits import RECORDED, recorded_least
 from melgan_vc.errors import UserError
@@ -34,12 +35,13 @@ from melgan_vc.training.run_config import (
     CONFIG,
     CommandLine,
     goes_on,
+    is_named_by_clock,
     report_changes,
     same_training,
     settle,
     write_config,
 )
-from melgan_vc.training.run_directory import claimed, full_disk_explained
+from melgan_vc.training.run_directory import claimed, full_disk_explained, reserved
 from melgan_vc.training.shards import whole
 from melgan_vc.training.snapshot import snapshot
 from melgan_vc.training.stop import Stop
@@ -56,7 +58,12 @@ def train(cfg: DictConfig, line: CommandLine | None = None) -> Path:
         cfg: of ``conf/train.yaml``.
         line: that it was composed of: ``resume=PATH`` applies it to the config of that run.
     """
-    return train_settled(settle(cfg, line))
+    settled = settle(cfg, line)
+    if not is_named_by_clock(cfg, settled) or ranks.environment() is not None:  # where the first process decides
+        return train_settled(settled)
+    with reserved(Path(settled.run_dir)) as run_dir:
+        settled.run_dir = escape(run_dir)
+        return train_settled(settled)
 
 
 def train_settled(cfg: DictConfig) -> Path:

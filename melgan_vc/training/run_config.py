@@ -64,7 +64,7 @@ def settle(cfg: DictConfig, line: CommandLine | None = None) -> DictConfig:
     check_start(cfg)
     settled = cfg.copy()
     line = line or CommandLine((), (), lambda overrides: cfg)
-    if cfg.resume == AUTO and "${now" in str(OmegaConf.to_container(cfg, resolve=False)["run_dir"]):  # type: ignore[index,call-overload]
+    if cfg.resume == AUTO and holds_time(cfg):
         settled.run_dir = escape(newest_run(Path(cfg.run_dir).parent) or cfg.run_dir)
     elif cfg.resume not in (None, AUTO):
         home = run_dir_of(whole_path(cfg.resume))
@@ -87,6 +87,22 @@ def settle(cfg: DictConfig, line: CommandLine | None = None) -> DictConfig:
             paths = [escape(whole_path(name)) if is_path(name) else escape(name) for name in names]
             OmegaConf.update(settled, key, paths if several else paths[0])
     return without_resolvers(settled)
+
+
+def holds_time(cfg: DictConfig) -> bool:
+    """Whether the run directory of a config is named by the time of its start."""
+    plain: Any = OmegaConf.to_container(cfg, resolve=False)
+    return "${now" in str(plain["run_dir"])
+
+
+def is_named_by_clock(cfg: DictConfig, settled: DictConfig) -> bool:
+    """Whether a config's run directory is a new one whose name nobody chose.
+
+    Args:
+        cfg: as composed.
+        settled: see :func:`settle`.
+    """
+    return holds_time(cfg) and str(expand_user(cfg.run_dir)) == str(settled.run_dir)
 
 
 def continued(stored: DictConfig, cfg: DictConfig, line: CommandLine) -> DictConfig:

@@ -4,7 +4,7 @@ import errno
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -29,14 +29,48 @@ def claimed(run_dir: Path, resuming: bool) -> Iterator[None]:
         )
     absent = [folder for folder in (run_dir, *run_dir.parents) if not folder.exists()]
     run_dir.mkdir(parents=True, exist_ok=True)
+    with unless_unused(run_dir, absent), locked(run_dir / LOCK):
+        yield
+
+
+@contextmanager
+def reserved(wanted: Path) -> Iterator[Path]:
+    """Have a new run directory that no other training has, with a number after its name where that is taken.
+
+    Two trainings that begin in the same second are given the same name by the clock.
+
+    Args:
+        wanted: its name.
+    """
+    absent = [folder for folder in wanted.parents if not folder.exists()]
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    run_dir, number = wanted, 1
+    while True:
+        try:
+            run_dir.mkdir()  # by one process alone
+            break
+        except FileExistsError:
+            number += 1
+            run_dir = wanted.with_name(f"{wanted.name}_{number}")
+    with unless_unused(run_dir, [run_dir, *absent]):
+        yield run_dir
+
+
+@contextmanager
+def unless_unused(run_dir: Path, made: Sequence[Path]) -> Iterator[None]:
+    """Remove the folders that were made for a training which failed before it left anything there.
+
+    Args:
+        run_dir: of the training.
+        made: the run directory, if it was made, and folders around it, from the inside out.
+    """
     try:
-        with locked(run_dir / LOCK):
-            yield
+        yield
     except BaseException:
         with suppress(OSError):  # only empty ones go
-            if absent and [path.name for path in run_dir.iterdir()] == [LOCK]:
+            if run_dir in made and [path.name for path in run_dir.iterdir()] == [LOCK]:
                 (run_dir / LOCK).unlink()
-            for folder in absent:
+            for folder in made:
                 folder.rmdir()
         raise
 

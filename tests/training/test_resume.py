@@ -369,6 +369,20 @@ def test_auto_finds_the_newest_run_of_the_experiment(two_domains, tmp_path, monk
     assert run.train(composed(*given, "resume=auto", "trainer.max_batches=25")).name == "0"
 
 
+def test_trainings_of_the_same_second_have_a_directory_each(two_domains, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = [entry for entry in settings(two_domains, tmp_path) if not entry.startswith("run_dir")]
+    cfg = composed(*given, "trainer.max_batches=1", "callbacks.validation=null")
+    cfg.run_dir = "runs/${now:%Y}"
+    first, second = run.train(cfg), run.train(cfg)
+    assert second.name == f"{first.name}_2"
+    assert (first / "bundle.safetensors").is_file() and (second / "bundle.safetensors").is_file()
+    cfg.chunk.width = 22
+    with pytest.raises(UserError):
+        run.train(cfg)
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [first.name, second.name]
+
+
 def test_two_processes_do_not_train_in_one_directory(two_domains, tmp_path):
     (tmp_path / "run").mkdir()
     holding = "import sys, pathlib; from melgan_vc.training.run_directory import locked\n"
