@@ -117,9 +117,23 @@ def explanation(error: Exception, command: str | None = None) -> str | None:
         return composition_error(str(error), command)
     if isinstance(error, ValueError) and "Config group override" in str(error):
         return "a config group was given a value that is none of its files; --help shows which there are"
+    if raised_by_hydra(error):
+        return composition_error(str(error), command)
     if isinstance(error, OSError):
         return explain_os_error(error)
     return None
+
+
+def raised_by_hydra(error: Exception) -> bool:
+    """Whether Hydra itself refused something, in one of the plain exceptions that it also uses."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return (
+        isinstance(error, ValueError)
+        and trace is not None
+        and str(trace.tb_frame.f_globals.get("__name__")).startswith("hydra.")
+    )
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -145,6 +159,7 @@ def composition_error(text: str, command: str | None = None) -> str:
         return f"{missing[1]} not given; add {missing[1]}=..."
     if "missing EQUAL" in text:
         return f"{' '.join(text.split('See ')[0].split())}; write KEY=VALUE, as --help shows"
+    text = re.sub(r"See https://hydra\.cc\S* for details", "", text)
     lines = [line.strip() for line in text.splitlines()]
     kept = [line for line in lines if line and not line.startswith(("full_key", "object_type", "reference_type"))]
     return " ".join(kept) + "; --help shows what can be set"

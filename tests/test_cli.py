@@ -6,6 +6,7 @@ from omegaconf import OmegaConf
 from melgan_vc.cli import composition_error, explanation
 from melgan_vc.config.command_line import quote_override, quote_words
 from melgan_vc.errors import UserError
+from tests.conftest import assert_one_line, run_command
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,11 @@ def test_a_bug_is_not_explained_away():
             raise KeyError("bug")  # noqa: B904 (the context is the point)
     except KeyError as error:
         assert explanation(error) is None
+
+
+def test_what_hydra_refuses_in_a_plain_exception_is_one_line(tmp_path):
+    done = run_command("train", "-m", "--cfg", "job", "seed=1", cwd=tmp_path)
+    assert_one_line(done, "Only one of")
 
 
 def test_an_unknown_choice_lists_the_known_ones():

@@ -93,7 +93,10 @@ class CheckedLoader(ConfigLoaderImpl):
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
         self.sources = []
+        typed = {without_choice(override, config_name): override for override in overrides}
+        overrides = list(typed)
         cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
+        cfg.hydra.overrides.task = [typed.get(override, override) for override in cfg.hydra.overrides.task]
         trust = check_trust(cfg.get("trust") if "trust" in cfg else ())
         check_code(plain_settings(cfg.hydra), trust)  # Hydra builds its own objects before a command begins
         if not validate_sweep_overrides or config_name is None or not (CONF / f"{config_name}.yaml").is_file():
@@ -102,8 +105,7 @@ class CheckedLoader(ConfigLoaderImpl):
         parsed = OverridesParser.create().parse_overrides(overrides)
         settings = [override for override in parsed if not self.is_group(override)]
         self.keep_choices(cfg, config_name, parsed, settings)
-        typed = {override.key_or_group for override in settings}
-        sources.append(Source(GIVEN, frozenset(typed)))
+        sources.append(Source(GIVEN, frozenset(override.key_or_group for override in settings)))
         faults = list(faults_of(cfg, config_name, sources, settings, trust))
         if faults:
             more = f"; and {len(faults) - MOST_FAULTS} more" if len(faults) > MOST_FAULTS else ""
@@ -167,6 +169,23 @@ class CheckedLoader(ConfigLoaderImpl):
             folder = loaded.path.removeprefix("file://")
             self.sources.append(Source(str(Path(folder) / f"{default.config_path}.yaml"), keys))
         return loaded
+
+
+def without_choice(override: str, command: str | None) -> str:
+    """Return an override with null for a config group as Hydra takes it: an empty list of choices.
+
+    Raises:
+        UserError: of this group one must be chosen.
+    """
+    group, _, choice = override.partition("=")
+    if choice != "null" or command is None or not (CONF / f"{command}.yaml").is_file():
+        return override
+    schema = schema_of(command)
+    if group not in schema.groups:
+        return override
+    if group not in schema.removable:
+        raise UserError(f"{override}: give one of {', '.join(schema.groups[group])}")
+    return f"{group}=[]"
 
 
 def line(override: Override) -> str:

@@ -41,6 +41,7 @@ class Schema:
         targets: the keys that conf/ gives to each class.
         places: the files of conf/ that define each entry with a class, as GROUP=NAME.
         groups: names of config groups, with the names of their files.
+        removable: groups of which none may be chosen.
     """
 
     command: str
@@ -49,6 +50,7 @@ class Schema:
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)
+    removable: set[str] = field(default_factory=set)
 
     @property
     def keys(self) -> set[str]:
@@ -93,24 +95,26 @@ def schema_of(command: str) -> Schema:
     """Return the settings of a command, as the files in conf/ have them."""
     schema = Schema(command)
     add_file(schema, CONF / f"{command}.yaml", command, [])
-    for group in chosen_groups(command):
+    for group, choice in chosen_groups(command).items():
         folder = CONF / group
         files = sorted(folder.glob("*.yaml"))
         schema.groups[group] = [path.stem for path in files]
+        if not choice:
+            schema.removable.add(group)
         for path in files:
             add_file(schema, path, f"{group}={path.stem}", [group])
     return schema
 
 
-def chosen_groups(command: str) -> list[str]:
-    """Return the config groups that a command's defaults list names, with those of the configs that it builds on."""
+def chosen_groups(command: str) -> dict[str, Any]:
+    """Return the choices of a command's defaults list by their groups, with those of the configs that it builds on."""
     content = yaml.load((CONF / f"{command}.yaml").read_text(encoding="utf-8"), Loader)
-    found = []
+    found: dict[str, Any] = {}
     for entry in content["defaults"]:
         if isinstance(entry, Mapping):
-            found += [name for name in entry if not name.startswith("override ")]
+            found |= {name: choice for name, choice in entry.items() if not name.startswith("override ")}
         elif entry not in ("_self_", "command"):
-            found += chosen_groups(entry)
+            found |= chosen_groups(entry)
     return found
 
 

@@ -105,6 +105,7 @@ def test_classes_of_a_trusted_package_are_checked_by_their_signature(own, tmp_pa
         (["++callbacks.validaton.every_batches=3"], "callbacks.validation"),
         (["+trainer.gradient_clip_val=1"], "unknown setting trainer.gradient_clip_val"),
         (["hydra.run.dir=x"], "run_dir"),
+        (["checkpoint=null"], "give one of default, none"),
         (["hydra.sweep.dir=x"], "without -m"),
         (["launcher=joblib"], "without -m"),
         (["data.litdata.crops=4"], "data.store=litdata"),
@@ -162,6 +163,7 @@ def test_values_of_every_command_are_checked_by_one_schema(command, overrides, s
         (["experiment=quickstart", "callbacks=early_stopping"], "callbacks.validation.every_batches", 2000),
         (["experiment=quickstart", "networks=notebook"], "networks.generator.channels", 256),
         (["experiment=quickstart", "ablation=no_margin"], "losses.margin.weight", 0),
+        (["experiment=quickstart", "ablation=null"], "losses.margin.weight", 10.0),
     ],
 )
 def test_a_choice_on_the_command_line_wins_over_an_experiments_values(overrides, key, value):
