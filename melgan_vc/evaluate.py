@@ -48,7 +48,7 @@ def main(cfg: DictConfig) -> None:
     offline = OfflineConverter(converter, inverter)
     material = chosen(material_of(cfg, run, converter.bundle, music), cfg.recordings)
     output = expand_user(cfg.output)
-    session.check_output(output, material, path, recording_folders(cfg, run))
+    session.check_output(output, material, recording_folders(cfg, run))
     waveforms = session.heard(material, offline.audio.sample_rate, cfg.seconds)
     protocol, others = (for_music if music else for_voices)(cfg, offline, material, waveforms)
     output.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def main(cfg: DictConfig) -> None:
         "silence_dbfs": round(session.silence_level(offline), 1),
         **protocol.about(),
         "baselines_from": "training recordings" if material.training else "held-out recordings",
-        "baselines": [kind for kind in others if kind != session.SOURCE_RESYNTHESISED],
+        "baselines": [kind for kind in others if kind != session.SOURCE_RESYNTHESISED and kind in protocol.kinds],
         "data_report": material.report,
         "provenance": card.part(header.about, "provenance"),
         "settings": report.settings(run and OmegaConf.to_container(run, resolve=True)),

@@ -19,6 +19,7 @@ from melgan_vc.evaluation.baselines import VOICES
 from melgan_vc.evaluation.documents import shortened
 from melgan_vc.evaluation.material import DOMAINS, Material, read_clip
 from melgan_vc.evaluation.protocol import Protocol, Waveforms
+from melgan_vc.evaluation.runs import CHECKPOINTS, CONFIG, METRICS, OTHERS
 from melgan_vc.files import inputs_among, output_path
 from melgan_vc.inference.offline import OfflineConverter
 from melgan_vc.measures.words import SILENT
@@ -145,13 +146,12 @@ def attempt(convert: Convert, waveform: np.ndarray, output: Path, name: str, kin
     return found
 
 
-def check_output(output: Path, material: Material, bundle: Path, folders: Iterable[Path]) -> None:
+def check_output(output: Path, material: Material, folders: Iterable[Path]) -> None:
     """Refuse an output folder in which an evaluation would replace or litter what it reads.
 
     Args:
         output: folder for the evaluation.
         material: that it listens to.
-        bundle: the file that it measures.
         folders: of recordings.
 
     Raises:
@@ -160,8 +160,8 @@ def check_output(output: Path, material: Material, bundle: Path, folders: Iterab
     real = Path(os.path.realpath(output))
     if output.exists() and not output.is_dir():
         raise UserError(f"{output}: is a file; give a folder for the evaluation")
-    is_run = real == Path(os.path.realpath(bundle)).parent and (output / "config.yaml").exists()
-    if is_run or ((output / "metrics.csv").exists() and not (output / "metrics.json").exists()):
+    there = {path.name for path in output.iterdir()} if output.is_dir() else set()
+    if CHECKPOINTS in there or (there & {CONFIG, METRICS} and not there & OTHERS):
         raise UserError(f"{output}: holds a run, whose files an evaluation would replace; give another output")
     for folder in folders:
         if folder.is_dir() and real.is_relative_to(os.path.realpath(folder)):

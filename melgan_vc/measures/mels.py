@@ -1,5 +1,6 @@
 """What can be measured of normalised mels: how far from the target, how varied, how much changed, how seamless."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -15,6 +16,8 @@ SAME = 1e-3  # between mels in [-1, 1]: no recordings but silent ones are so ali
 def statistics(mels: Sequence[Tensor], audio: AudioSpec) -> Tensor:
     """Mean level, its spread, and the spread of its change from frame to frame, in dB, of each mel bin: (3, M).
 
+    NaN for the change where no mel has two frames.
+
     Args:
         mels: (M, T) each, in [-1, 1]; all their frames count the same.
         audio: tells how many dB the range spans.
@@ -22,7 +25,8 @@ def statistics(mels: Sequence[Tensor], audio: AudioSpec) -> Tensor:
     decibel = [mel * audio.range_db / 2 for mel in mels]
     level = torch.cat(decibel, dim=1)
     change = torch.cat([mel.diff(dim=1) for mel in decibel], dim=1)
-    return torch.stack([level.mean(1), level.std(1, unbiased=False), change.std(1, unbiased=False)])
+    spread = change.std(1, unbiased=False) if change.shape[1] else level.new_full(level.shape[:1], math.nan)
+    return torch.stack([level.mean(1), level.std(1, unbiased=False), spread])
 
 
 def distance(one: Tensor, other: Tensor) -> float:

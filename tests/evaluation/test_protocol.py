@@ -295,8 +295,7 @@ def test_an_evaluation_never_lies_where_it_would_replace_or_become_a_recording(t
     clips = {"source": of_folder(recordings, 8000), "target": []}
     clips["source"].append(Clip("a", clips["source"][0].read))
     material = Material(clips, {}, {}, parallel=False)
-    bundle = run / "bundle.safetensors"
-    check_output(tmp_path / "out", material, bundle, [recordings])
+    check_output(tmp_path / "out", material, [recordings])
     for output, words in (
         (recordings, "would be taken for recordings"),
         (recordings / "x" / "..", "would be taken for recordings"),
@@ -305,10 +304,10 @@ def test_an_evaluation_never_lies_where_it_would_replace_or_become_a_recording(t
         (recordings / "a_converted.wav", "is a file"),
     ):
         with pytest.raises(UserError, match=words):
-            check_output(output, material, bundle, [recordings])
+            check_output(output, material, [recordings])
     with pytest.raises(UserError, match="holds recordings"):
-        check_output(tmp_path / "link", material, bundle, [])
+        check_output(tmp_path / "link", material, [])
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a_converted.wav").symlink_to(recordings / "a_converted.wav")
     with pytest.raises(UserError, match="is one of the recordings"):
-        check_output(tmp_path / "out", material, bundle, [recordings])
+        check_output(tmp_path / "out", material, [recordings])
