@@ -4,6 +4,7 @@ from omegaconf import DictConfig
 
 from melgan_vc.cli import command, several_paths
 from melgan_vc.config.paths import expand_user
+from melgan_vc.config.targets import check_trust
 from melgan_vc.errors import UserError
 from melgan_vc.terminal import say
 
@@ -18,11 +19,12 @@ def main(cfg: DictConfig) -> None:
         return
     if cfg.output is None and cfg.keep_in is None:
         raise UserError("say where to: output=DIR for the page, keep_in=experiments/NAME for the records")
+    trust = check_trust(cfg.trust)
     folders = kept.found(several_paths(cfg.evaluations, "evaluations"))
     if cfg.output is not None:
-        say(f"Look and listen: {evaluation_page.write(expand_user(cfg.output), folders)}")
+        say(f"Look and listen: {evaluation_page.write(expand_user(cfg.output), folders, trust)}")
     if cfg.keep_in is not None:
-        for path in experiments.keep(folders, expand_user(cfg.keep_in)):
+        for path in experiments.keep(folders, expand_user(cfg.keep_in), trust):
             say(f"kept: {path}")
 
 

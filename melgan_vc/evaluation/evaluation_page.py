@@ -24,12 +24,13 @@ RANKED_BY = ("mcd", "to_target", "chroma", "cer")  # the first one that was meas
 SHOWN = 12  # recordings on the page: the worst and the best ones
 
 
-def write(output: Path, folders: Sequence[Path]) -> Path:
+def write(output: Path, folders: Sequence[Path], trust: Sequence[str] | None = None) -> Path:
     """Write the page of evaluations into a folder; those that cannot be compared stand apart.
 
     Args:
         output: gets the page.
         folders: of evaluations.
+        trust: see :func:`melgan_vc.evaluation.records.read_record`.
 
     Returns:
         where the page is.
@@ -37,7 +38,7 @@ def write(output: Path, folders: Sequence[Path]) -> Path:
     Raises:
         UserError: none of them can be read, or the page would replace that of another evaluation.
     """
-    evaluations = read(folders)
+    evaluations = read(folders, trust)
     own = [os.path.realpath(one.folder) for one in evaluations]
     if is_evaluation(output) and own != [os.path.realpath(output)]:
         raise UserError(f"{output}: holds an evaluation, whose own page this would replace; give another output")

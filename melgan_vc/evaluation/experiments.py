@@ -45,10 +45,10 @@ DRAWN = 3  # evaluations in a picture
 TABLE = re.compile(r"(<!-- table\n(.*?)-->\n)(.*?)(<!-- table ends -->)", re.DOTALL)
 
 
-def keep(folders: Sequence[Path], experiment: Path) -> list[Path]:
+def keep(folders: Sequence[Path], experiment: Path, trust: Sequence[str] | None = None) -> list[Path]:
     """Copy the records of evaluations into an experiment, without where things lay on one machine, and draw them."""
     kept = []
-    evaluations = read(folders)
+    evaluations = read(folders, trust)
     for one in evaluations:
         name = one.name.replace("/", "-")
         path = output_path(experiment / RECORDS, f"{name}.json")

@@ -122,11 +122,12 @@ def read_waveform(folder: Path, path: Path, sample_rate: int) -> np.ndarray:
     return waveform
 
 
-def read(folders: Sequence[Path]) -> list[Evaluation]:
+def read(folders: Sequence[Path], trust: Sequence[str] | None = None) -> list[Evaluation]:
     """Read what ``melgan_vc.evaluate`` left in folders; damaged ones are skipped with a warning.
 
     Args:
         folders: of evaluations.
+        trust: see :func:`melgan_vc.evaluation.records.read_record`.
 
     Raises:
         UserError: none of them can be read.
@@ -135,22 +136,22 @@ def read(folders: Sequence[Path]) -> list[Evaluation]:
     reasons = []
     for folder in folders:
         try:
-            found.append(read_one(folder))
+            found.append(read_one(folder, trust))
         except (UserError, OSError, RecursionError) as error:
-            reasons.append(f"{folder}: {documents.shortened(error)}")
+            reasons.append(f"{folder}: {documents.shortened(error, 300)}")
             log.warning("%s; skipped", reasons[-1])
     if not found:
         raise UserError(f"no evaluation can be read; the first: {reasons[0]}; evaluate again")
     return named(found)
 
 
-def read_one(folder: Path) -> Evaluation:
+def read_one(folder: Path, trust: Sequence[str] | None) -> Evaluation:
     """Read an evaluation.
 
     Raises:
         UserError: it is damaged.
     """
-    record = read_record(folder / report.RECORD)
+    record = read_record(folder / report.RECORD, trust)
     path = folder / report.ROWS
     rows = list(documents.read_table(path, ("name", "kind")))
     kinds = {row["kind"] for row in rows}

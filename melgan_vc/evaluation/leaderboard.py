@@ -179,9 +179,19 @@ def link_best(bundle: Path, folder: Path) -> bool:
     return True
 
 
-def write(folder: Path, measure: str, output: Path) -> str:
-    """Compare the runs of a folder: leaves the table and the picture in ``output``; returns what to print."""
-    survey = read(folder, measure)
+def write(folder: Path, measure: str, output: Path, trust: Sequence[str] | None = None) -> str:
+    """Compare the runs of a folder.
+
+    Args:
+        folder: of runs.
+        measure: that ranks them.
+        output: gets the table and the picture.
+        trust: packages whose classes a run's config may name, see :func:`melgan_vc.evaluation.runs.read`.
+
+    Returns:
+        what to print.
+    """
+    survey = read(folder, measure, trust)
     entries, skipped = survey.entries, list(survey.skipped)
     write_csv(entries, output / "leaderboard.csv")
     drawn = draw(entries, measure, output / "leaderboard.png")

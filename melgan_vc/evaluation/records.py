@@ -1,9 +1,10 @@
 """The record that an evaluation leaves, metrics.json: read and checked, for it may come from a stranger."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from melgan_vc.config.targets import TARGET, check_targets
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents
 from melgan_vc.evaluation.columns import MEANS, WHOLE
@@ -76,11 +77,12 @@ OPTIONAL: Mapping[str, Check] = {
 }
 
 
-def read_record(path: Path) -> dict[str, Any]:
+def read_record(path: Path, trust: Sequence[str] | None = None) -> dict[str, Any]:
     """Return the record in a file.
 
     Args:
         path: of the JSON file.
+        trust: packages whose classes its settings may name; None does not ask, for nothing of it is called here.
 
     Raises:
         UserError: it is damaged, or not what an evaluation writes.
@@ -92,6 +94,9 @@ def read_record(path: Path) -> dict[str, Any]:
         refuse_unless(check(record[name]), name, record[name], path)
     for name, check in OPTIONAL.items():
         refuse_unless(name not in record or check(record[name]), name, record.get(name), path)
+    if trust is not None:
+        named = {key: value for key, value in record["settings"].items() if key.endswith(TARGET)}
+        check_targets([{TARGET: value} for value in named.values()], trust, f"{path.name}: settings.")
     check_audio(record["audio"], path)
     kinds = [check_line(line, path) for line in record["summary"]]
     if not set(KINDS) <= set(kinds) or len(set(kinds)) < len(kinds) or len(kinds) > MOST_KINDS:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from melgan_vc.bundle_header import BEST_NAME, NAME, read_header
+from melgan_vc.config.targets import check_targets
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents
 from melgan_vc.measures.better import BETTER, NO_WAY
@@ -68,12 +69,13 @@ class Survey:
     skipped: Sequence[str]
 
 
-def read(folder: Path, measure: str) -> Survey:
+def read(folder: Path, measure: str, trust: Sequence[str] | None = None) -> Survey:
     """Read all runs under a folder.
 
     Args:
         folder: that holds them, at any depth.
         measure: of validations, by which they are ranked.
+        trust: packages whose classes a run's config may name; None does not ask, for nothing of it is called here.
 
     Raises:
         UserError: there is no run that can be read, or no such measure.
@@ -86,9 +88,9 @@ def read(folder: Path, measure: str) -> Survey:
     for run in sorted(find(folder, skipped)):
         name = run.relative_to(folder).as_posix()
         try:
-            entries.append(entry(run, name, measure))
+            entries.append(entry(run, name, measure, trust))
         except (UserError, OSError, RecursionError) as error:
-            skipped.append(f"{printable(name)}: {documents.shortened(error)}; skipped")
+            skipped.append(f"{printable(name)}: {documents.shortened(error, 300)}; skipped")
     if not entries:
         reasons = f"none of {len(skipped)} runs can be read; the first: {skipped[0]}" if skipped else "no runs found"
         raise UserError(f"{folder}: {reasons}; give a folder that holds run directories")
@@ -117,11 +119,17 @@ def score(measures: Mapping[str, float], measure: str) -> float:
     return value if BETTER[measure] == "max" else -value
 
 
-def entry(run: Path, name: str, measure: str) -> Entry:
+def entry(run: Path, name: str, measure: str, trust: Sequence[str] | None = None) -> Entry:
     """Return what a run directory tells of itself.
 
+    Args:
+        run: the directory.
+        name: for the entry.
+        measure: of validations, the best of which counts.
+        trust: see :func:`read`.
+
     Raises:
-        UserError: one of its files is damaged.
+        UserError: one of its files is damaged, or its config names a class that it may not.
     """
     path = run / METRICS
     rows = documents.read_table(path, ("step",), cut=True) if os.path.lexists(path) else iter(())
@@ -140,7 +148,7 @@ def entry(run: Path, name: str, measure: str) -> Entry:
     known = [speed for speed in speeds if math.isfinite(speed)]
     return Entry(
         name,
-        settings(run),
+        settings(run, trust),
         measures=best[2],
         batch=best[1],
         batches=batches,
@@ -168,10 +176,13 @@ def failure(run: Path) -> str | None:
     return documents.shortened(line, 500) or "unknown: no reason was kept"
 
 
-def settings(run: Path) -> dict[str, Any]:
+def settings(run: Path, trust: Sequence[str] | None) -> dict[str, Any]:
     """Return the settings of a run by dotted name."""
     if os.path.lexists(run / CONFIG) or not os.path.lexists(run / JOB):
-        return flat(documents.read_yaml(run / CONFIG))
+        found = documents.read_yaml(run / CONFIG)
+        if trust is not None:
+            check_targets(found, trust, f"{CONFIG}: ")
+        return flat(found)
     given = documents.read_json(run / JOB).get("overrides")
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
         raise UserError(f"{JOB}: overrides are no list of texts")

@@ -206,6 +206,19 @@ def test_files_of_others_are_never_replaced_by_the_link(runs, tmp_path):
     assert not (runs / "a" / "best.safetensors").is_symlink()
 
 
+@pytest.mark.parametrize("target", ["os.makedirs", "builtins.exec", "mypackage.Mine", "", 3, None, ["os.system"]])
+def test_a_run_that_names_what_no_config_may_name_is_refused_in_a_line(runs, target, tmp_path):
+    config = {"data": {"extra": [{"deep": {"_target_": target, "name": str(tmp_path / "made")}}]}}
+    (runs / "a" / "config.yaml").write_text(yaml.safe_dump(config))
+    shown = leaderboard.write(runs / "a", "mel_distance", tmp_path / "out")
+    assert "skipped" not in shown, "nothing of it is called"
+    for name in "bcd":
+        shutil.rmtree(runs / ("deep" if name == "b" else name))
+    with pytest.raises(UserError, match=r"a: config.yaml: data.extra.0.deep._target_ is"):
+        leaderboard.write(runs, "mel_distance", tmp_path / "out", trust=())
+    assert not (tmp_path / "made").exists()
+
+
 def test_evaluations_are_no_runs(runs):
     shutil.copytree(runs / "a", runs / "a" / "evaluated")
     (runs / "a" / "evaluated" / "metrics.json").write_text("{}")

@@ -279,6 +279,15 @@ def test_a_chart_that_fails_costs_nothing_else(
     assert text.count("<audio") == 25 and "a chart is missing" in caplog.text and "\\x1b" in caplog.text
 
 
+def test_a_record_that_names_what_no_config_may_name_is_refused_in_a_line(two: list[Path], tmp_path: Path) -> None:
+    shutil.copytree(two[0], tmp_path / "one")
+    path = tmp_path / "one" / report.RECORD
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"settings": {"data.extra._target_": "os.makedirs"}}))
+    with pytest.raises(UserError, match=r"metrics.json: settings.0._target_ is os.makedirs"):
+        kept.read([tmp_path / "one"], trust=())
+
+
 def test_what_json_does_not_know_is_null(tmp_path: Path) -> None:
     odd = {"a": math.nan, "b": [math.inf, {"c": -math.inf}], 3: Path("x"), "d": True, "e": None}
     report.write(tmp_path, [], [], {"settings": odd})
