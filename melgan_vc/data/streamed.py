@@ -50,6 +50,8 @@ class Streaming:
     cache_gb: float = 50.0
 
     def __post_init__(self) -> None:
+        if "://" in self.address and not remote.is_remote(self.address):
+            raise UserError(f"data.litdata.address is {self.address}: give a folder, or s3://BUCKET/PATH")
         for name in ("crops", "pool"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:

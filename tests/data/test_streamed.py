@@ -222,6 +222,11 @@ def test_damaged_pieces_are_one_line(written: StreamedStore) -> None:
         next(windows(written).batches(0, 8, 0, 1))
 
 
+def test_other_servers_than_s3_are_refused() -> None:
+    with pytest.raises(UserError, match=r"data.litdata.address is gs://b/p: give a folder, or s3://BUCKET/PATH"):
+        Streaming("gs://b/p")
+
+
 def test_more_processes_than_pieces_are_refused(written: StreamedStore) -> None:
     pieces = written.reader("train", 0)
     pieces.distributed_env.world_size = 10**4
