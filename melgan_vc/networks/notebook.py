@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from melgan_vc.errors import UserError
 from melgan_vc.networks.discriminator import Discriminator
 from melgan_vc.networks.generator import UNetGenerator
+from melgan_vc.networks.keras_file import Weights, read_files
 from melgan_vc.networks.siamese import Siamese
 
-Weights = dict[str, np.ndarray]
 FILES = {"generator": "gen.h5", "discriminator": "critic.h5", "siamese": "siam.h5"}
 
 
@@ -36,15 +36,26 @@ def load_notebook(folder: Path) -> NotebookNetworks:
     Raises:
         UserError: a file is missing, cannot be read, or does not hold the notebook's layers.
     """
-    generator, discriminator, siamese = (read_layers(folder / name) for name in FILES.values())
+    generator, discriminator, siamese = read_files([folder / name for name in FILES.values()])
     try:
+        for layers in (generator, discriminator, siamese):
+            check_channels(layers)
         return build(generator, discriminator, siamese)
-    except (AttributeError, IndexError, KeyError, RuntimeError, StopIteration, ValueError) as error:
-        reason = str(error).partition("\n")[0] or "a layer is missing"
+    except (
+        ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, StopIteration, TypeError, ValueError
+    ) as error:  # fmt: skip
+        reason = str(error).partition("\n")[0][:200] or "a layer is missing"
         raise UserError(
             f"{folder}: the weights are not those of the MelGAN-VC notebook ({reason}); "
             "give the folder with its gen.h5, critic.h5 and siam.h5 of one training"
         ) from error
+
+
+def check_channels(layers: list[Weights]) -> None:
+    """Refuse layers too small for the kernels that their first one asks for, before anything of that size is made."""
+    channels = layers[0]["kernel"].shape[-1]
+    if 9 * channels**2 > sum(values.size for layer in layers for values in layer.values()):
+        raise ValueError(f"its first layer has {channels} channels, and the others fewer")
 
 
 def build(generator: list[Weights], discriminator: list[Weights], siamese: list[Weights]) -> NotebookNetworks:
@@ -73,38 +84,6 @@ def build(generator: list[Weights], discriminator: list[Weights], siamese: list[
     for network in (networks.generator, networks.discriminator, networks.siamese):
         network.eval()
     return networks
-
-
-def read_layers(path: Path) -> list[Weights]:
-    """The layers with weights, in the file's order."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise UserError("reading .h5 weights needs h5py: pip install 'melgan_vc[notebook]'") from error
-    if not path.is_file():
-        raise UserError(f"{path} is missing: give the folder with the notebook's gen.h5, critic.h5 and siam.h5")
-    try:
-        with h5py.File(path, "r") as file:
-            root = file.get("model_weights", file)
-            layers = []
-            for layer in text(root.attrs["layer_names"]):
-                names = text(root[layer].attrs["weight_names"])
-                if names:
-                    layers.append({short(name): np.asarray(root[layer][name]) for name in names})
-            return layers
-    except (OSError, KeyError) as error:
-        raise UserError(f"{path} cannot be read as Keras weights ({error}): save it again from the notebook") from error
-
-
-def text(names: np.ndarray) -> list[str]:
-    """An HDF5 attribute of names, which old files store as bytes."""
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
-
-
-def short(name: str) -> str:
-    """'conv_sn2d_1/conv_sn2d_1_u:0' -> 'u'; 'dense/kernel:0' -> 'kernel'."""
-    last = name.rsplit("/", 1)[-1].split(":")[0]
-    return "u" if last.endswith("_u") else last
 
 
 def load_generator(network: UNetGenerator, layers: list[Weights]) -> None:

@@ -7,11 +7,35 @@ import pytest
 import torch
 
 from melgan_vc.errors import UserError
+from melgan_vc.networks import keras_file, notebook
 from melgan_vc.networks.notebook import load_notebook
 from tests.conftest import GOLDEN
 
+IN_A_PROCESS = notebook.read_files
 FOLDER = GOLDEN / "notebook_small_h5"
 NAMES = ("gen.h5", "critic.h5", "siam.h5")
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    """A process takes half a second to start."""
+    monkeypatch.setattr(notebook, "read_files", lambda paths: [keras_file.read_layers(path) for path in paths])
+
+
+def test_a_process_of_its_own_reads_the_same(tmp_path, monkeypatch):
+    paths = [FOLDER / name for name in NAMES]
+    for layers, others in zip(IN_A_PROCESS(paths), notebook.read_files(paths), strict=True):
+        assert [[*layer] for layer in layers] == [[*layer] for layer in others]
+        for layer, other in zip(layers, others, strict=True):
+            assert all(np.array_equal(layer[name], other[name]) for name in layer)
+    with pytest.raises(UserError, match=r"gen\.h5 is missing: give the folder"):
+        IN_A_PROCESS([tmp_path / "gen.h5"])
+    monkeypatch.setattr(keras_file, "PATIENCE", 0.01)
+    with pytest.raises(UserError, match="HDF5 does not end reading it"):
+        IN_A_PROCESS(paths)
+    monkeypatch.setattr(keras_file.sys, "executable", "false")  # as a process that ends by a signal
+    with pytest.raises(UserError, match="HDF5 fails at it"):
+        IN_A_PROCESS(paths)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +70,116 @@ def test_networks_in_each_others_files_are_refused(others, tmp_path):
     for name, other in zip(NAMES, others, strict=True):
         shutil.copy(FOLDER / other, tmp_path / name)
     with pytest.raises(UserError, match="not those of the MelGAN-VC notebook"):
+        load_notebook(tmp_path)
+
+
+def external_storage(group, name, values, tmp_path):
+    (tmp_path / "secret").write_bytes(values.tobytes())
+    group.create_dataset(name, values.shape, "f4", external=[(str(tmp_path / "secret"), 0, values.nbytes)])
+
+
+def external_link(group, name, values, tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["x"] = values
+    group[name] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/x")
+
+
+def soft_link(group, name, values, tmp_path):
+    group["hidden"] = values
+    group[name] = h5py.SoftLink(f"{group.name}/hidden")
+
+
+def virtual(group, name, values, tmp_path):
+    external_link(group, "other", values, tmp_path)
+    layout = h5py.VirtualLayout(values.shape, "f4")
+    layout[...] = h5py.VirtualSource(str(tmp_path / "other.h5"), "x", values.shape)
+    group.create_virtual_dataset(name, layout)
+
+
+def plug_in(group, name, values, tmp_path):
+    group.create_dataset(name, values.shape, "f4", chunks=values.shape, compression=32015, allow_unknown_filter=True)
+
+
+def stored_as(dtype):
+    def store(group, name, values, tmp_path):
+        group.create_dataset(name, values.shape, dtype)
+
+    return store
+
+
+def claimed(*shape, **settings):
+    def store(group, name, values, tmp_path):
+        group.create_dataset(name, shape, "f4", **settings)
+
+    return store
+
+
+def not_finite(group, name, values, tmp_path):
+    group[name] = values * np.inf
+
+
+REFERENCE = h5py.special_dtype(ref=h5py.Reference)
+
+
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        (external_storage, "is stored in other files"),
+        (external_link, "is reached by a link"),
+        (soft_link, "is reached by a link"),
+        (virtual, "is stored in other files"),
+        (plug_in, "needs a plug-in"),
+        (stored_as("i4"), "is of type int32, not floating point"),
+        (stored_as(REFERENCE), "is of type object, not floating point"),
+        (stored_as(h5py.string_dtype()), "is of type object, not floating point"),
+        (stored_as(h5py.vlen_dtype("f4")), "is of type object, not floating point"),
+        (stored_as([("a", "f4")]), "not floating point"),
+        (stored_as("c8"), "is of type complex64, not floating point"),
+        (claimed(1 << 20, 1 << 20, chunks=(16, 16)), "claims 1099511627776 values"),
+        (claimed(1 << 20, 1 << 20, chunks=(1 << 10, 1 << 10), compression="gzip"), "claims 1099511627776 values"),
+        (claimed(1000, 1000), "claims 1000000 values and holds 0 bytes"),
+        (claimed(1, 1, chunks=(1 << 14, 1 << 14), maxshape=(None, None), compression="gzip"), "claims 1 values"),
+        (lambda group, name, values, _: group.create_group(name), "is no array"),
+        (not_finite, "holds NaN or infinite values"),
+        (lambda group, name, values, _: group.create_dataset(name, data=np.float32(1)), "not those of the MelGAN-VC"),
+        (claimed(48, 3, 1, 1 << 16, compression="gzip"), "has 65536 channels, and the others fewer"),
+        (claimed(0, 0, 0, 0), "not those of the MelGAN-VC"),
+    ],
+)
+def test_what_is_no_plain_array_of_the_file_is_refused(store, said, tmp_path):
+    for name in NAMES:
+        shutil.copy(FOLDER / name, tmp_path)
+    with h5py.File(tmp_path / "gen.h5", "r+") as file:
+        layer = file.attrs["layer_names"].astype(str)[2]
+        group, name = file[layer], file[layer].attrs["weight_names"].astype(str)[0]
+        group, values = group[name.rpartition("/")[0]], group[name][...]
+        name = name.rpartition("/")[2]
+        del group[name]
+        store(group, name, values, tmp_path)
+    with pytest.raises(UserError, match=said):
+        load_notebook(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("layer_names", 5),
+        ("layer_names", [b"x"] * 100),
+        ("layer_names", [b"../../x"]),
+        ("layer_names", [b"no such"]),
+        ("layer_names", np.zeros((2, 2), "S3")),
+        ("layer_names", []),
+        ("weight_names", [1.0]),
+        ("weight_names", [b"\xff"]),
+    ],
+)
+def test_names_that_are_none_are_refused(attribute, value, tmp_path):
+    for name in NAMES:
+        shutil.copy(FOLDER / name, tmp_path)
+    with h5py.File(tmp_path / "gen.h5", "r+") as file:
+        holder = file if attribute == "layer_names" else file[file.attrs["layer_names"].astype(str)[2]]
+        holder.attrs[attribute] = value
+    with pytest.raises(UserError, match=r"cannot be read as Keras weights|not those of the MelGAN-VC"):
         load_notebook(tmp_path)
 
 
