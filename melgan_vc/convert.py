@@ -1,25 +1,30 @@
-"""python -m melgan_vc.convert: recordings into the target domain."""
+"""python -m melgan_vc.convert: convert recordings into the target domain."""
 
 import logging
-from collections.abc import Iterator
+import os
+import sys
 from math import log10
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
-from tqdm import tqdm
 
 from melgan_vc.bundle_header import read_header
 from melgan_vc.cli import command
 from melgan_vc.config.paths import expand_user
-from melgan_vc.errors import UserError
+from melgan_vc.errors import UserError, explain_os_error
+from melgan_vc.files import Originals, check_output
 from melgan_vc.memory import keep_freed_memory
+from melgan_vc.temporary import remove_abandoned_once
+from melgan_vc.terminal import Bar, say
 
 if TYPE_CHECKING:
     from melgan_vc.inference.jobs import Job
     from melgan_vc.inference.offline import OfflineConverter
 
 log = logging.getLogger(__name__)
+FEWEST_BYTES = 8  # of a second of sound, in any format
+LONGEST = 60.0  # seconds that a recording may last with fewer
 
 
 @command("convert")
@@ -39,8 +44,13 @@ def main(cfg: DictConfig) -> None:
 
     trust = check_trust(cfg.trust)
     given = corpus.locate(cfg.input)
+    output = expand_user(cfg.output)
     files = corpus.find(given) if given.is_dir() else [given]
-    planned = plan(files, given if given.is_dir() else None, expand_user(cfg.output))
+    planned = plan(files, given if given.is_dir() else None, output, cfg.overwrite)
+    originals = Originals(files)
+    jobs, failures = prepared(planned, originals, cfg.overwrite)
+    if given.is_dir() and jobs:
+        check_folder(output)
     keep_freed_memory()
     torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # for two threads compute at a time
     converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap, trust)
@@ -49,43 +59,100 @@ def main(cfg: DictConfig) -> None:
     inverter = instantiate(cfg.inversion, "inversion", Inversion, trust, spec=converter.bundle.audio)
     settings = {key: cfg[key] for key in ("tail", "channels", "gate_db", "level", "files_at_once")}
     offline = OfflineConverter(converter, inverter, **settings)
-    jobs = [job for job in planned if cfg.overwrite or not job.output.exists()]
-    failures = list(convert_all(offline, jobs))
-    done = len(jobs) - len(failures)
+    refused = len(failures)
+    failures += convert_all(offline, jobs, originals)
+    done = len(jobs) + refused - len(failures)
     if jobs:
-        where = jobs[0].output if len(jobs) == 1 else cfg.output
-        print(f"converted {done} recording{'' if done == 1 else 's'} to {where}")
-    if len(jobs) < len(planned):
-        there = f"{len(planned) - len(jobs)} were" if len(planned) > 1 else f"{planned[0].output} was"
-        print(f"{there} there already and left alone; overwrite=true converts again")
+        where = jobs[0].output if len(jobs) == 1 else output
+        say(f"converted {done} recording{'' if done == 1 else 's'} to {where}")
+    skipped = len(planned) - refused - len(jobs)
+    if skipped:
+        there = (
+            f"{skipped} already existed and were" if len(planned) > 1 else f"{planned[0].output} already exists and was"
+        )
+        say(f"{there} skipped; overwrite=true converts {'them' if skipped > 1 else 'it'} again")
     if failures:
         raise UserError(f"{len(failures)} of {len(planned)} recordings could not be converted: {'; '.join(failures)}")
 
 
-def convert_all(offline: "OfflineConverter", jobs: "list[Job]") -> Iterator[str]:
-    """Convert what can be converted; yields what is wrong with each of the others."""
-    seconds = sum(promised(job.path) for job in jobs)
-    layout = "{l_bar}{bar}| {n:.0f}/{total:.0f} s of sound [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
-    with tqdm(total=seconds, desc="converting", unit="s", bar_format=layout, delay=1) as bar:
-        for count, outcome in enumerate(offline.convert_files(jobs, bar.update), start=1):
-            bar.set_postfix_str(f"{count} of {len(jobs)} done", refresh=False)
-            if outcome.error is not None and len(jobs) == 1:
-                raise outcome.error
-            if outcome.error is not None:
-                yield str(outcome.error)
-            elif outcome.gain < 1:
-                change = -20 * log10(outcome.gain)
-                log.warning("%s: turned down by %.1f dB to stay under full scale", outcome.job.output, change)
+def prepared(planned: "list[Job]", originals: Originals, overwrite: bool) -> "tuple[list[Job], list[str]]":
+    """Return what is left to convert, and why some cannot be; what killed conversions left behind is removed."""
+    jobs, failures = [], []
+    for folder in {job.output.parent.absolute() for job in planned}:
+        remove_abandoned_once(folder)
+    for job in planned:
+        try:
+            job.check(originals)
+        except UserError as error:
+            failures.append(str(error))
+            continue
+        if overwrite or not os.path.lexists(job.output):
+            jobs.append(job)
+    return jobs, failures
+
+
+def check_folder(output: Path) -> None:
+    """See that the output folder can be made and written, before the work.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        check_output(output / "conversion")
+    except OSError as error:
+        raise UserError(explain_os_error(error, output)) from error
+
+
+def convert_all(offline: "OfflineConverter", jobs: "list[Job]", originals: Originals) -> list[str]:
+    """Convert what can be converted; returns what is wrong with each of the others.
+
+    Raises:
+        UserError: the only recording cannot be converted, or what prevents it, such as a full disk, concerns all.
+    """
+    failures: list[str] = []
+    done = 0
+    with sound_bar(jobs) as bar:
+        try:
+            for outcome in offline.convert_files(jobs, bar.update, originals):
+                done += 1
+                bar.set_postfix_str(f"{done} of {len(jobs)} recordings", refresh=False)
+                if outcome.error is not None and len(jobs) == 1:
+                    raise outcome.error
+                if outcome.error is not None:
+                    failures.append(str(outcome.error))
+                elif outcome.gain < 1:
+                    change = -20 * log10(outcome.gain)
+                    log.warning("%s: turned down by %.1f dB to stay under full scale", outcome.job.output, change)
+        except OSError as error:
+            named = "".join(f"; {failure}" for failure in failures)
+            raise UserError(
+                f"{explain_os_error(error)}; {done - len(failures)} of {len(jobs)} recordings were converted, and the "
+                f"same command resumes{named}"
+            ) from error
+    return failures
+
+
+def sound_bar(jobs: "list[Job]") -> Bar:
+    """Return a bar of the seconds that are converted, with their total where all recordings tell theirs."""
+    layout = "{desc}: {n:.0f} s of sound [{elapsed}, {rate_noinv_fmt}{postfix}]"
+    seconds = [promised(job.path) for job in jobs] if sys.stderr.isatty() else []
+    total = sum(seconds) if seconds and all(seconds) else None
+    if total is not None:
+        layout = "{l_bar}{bar}| {n:.0f}/{total:.0f} s of sound [{elapsed}<{remaining}, {rate_noinv_fmt}{postfix}]"
+    return Bar(total=total, desc="converting", unit="s", bar_format=layout)
 
 
 def promised(path: Path) -> float:
-    """Seconds that a recording's header speaks of; 0 where it does not say, or is no recording: that is told later."""
+    """Return the seconds that a recording's header speaks of.
+
+    It is 0 where the header does not say, says what cannot be, or belongs to no recording: that is told later.
+    """
     from melgan_vc.audio.decode import opened
 
     try:
         with opened(path) as stream:
-            return stream.seconds
-    except UserError:
+            return stream.seconds if stream.seconds <= LONGEST + path.stat().st_size / FEWEST_BYTES else 0.0
+    except (UserError, OSError):
         return 0.0
 
 

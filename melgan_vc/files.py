@@ -41,13 +41,30 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_abandoned_once(path.parent.absolute())
     with temporary_file(path) as temporary:
-        yield temporary
-        if durable:
-            sync(temporary)
-        os.replace(temporary, path)
+        try:
+            yield temporary
+            if durable:
+                sync(temporary)
+            os.replace(temporary, path)
+        except OSError as error:
+            if error.filename in (str(temporary), os.fsencode(temporary)):
+                error.filename = str(path)  # which means something to a user
+            raise
         if durable:
             for folder in (path.parent, *(folder.parent for folder in absent)):
                 sync(folder)  # the names in it
+
+
+def check_output(path: Path) -> None:
+    """Make the folder of a file to write, and see that the file can be written, before the work is done for it.
+
+    Raises:
+        UserError, OSError: as :func:`replacing`.
+    """
+    check_name(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_file(path):
+        pass
 
 
 def check_name(path: Path) -> None:
@@ -180,7 +197,26 @@ def shortened(text: str, size: int) -> str:
     return text.encode()[:size].decode(errors="ignore")
 
 
-def inputs_among(outputs: Iterable[Path], inputs: Iterable[Path]) -> list[Path]:
-    """Return the outputs that would replace one of the inputs."""
-    known = {identity(path) for path in inputs} - {None}
-    return [path for path in outputs if identity(path) in known]
+class Originals:
+    """Files that a command reads, and so must never write.
+
+    Args:
+        paths: of them; they are known again by any other name, also after they are gone.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self.identities = {identity(path): path for path in paths}
+        self.identities.pop(None, None)
+
+    def refuse(self, output: Path) -> None:
+        """Refuse an output that would replace one of the files.
+
+        Raises:
+            UserError: it is one of them: the same path, a link, or another name of the same file.
+        """
+        found = self.identities.get(identity(output))
+        if found is not None:
+            raise UserError(
+                f"{printable(output)}: is an input of this command ({printable(found)}), and would be overwritten; "
+                "give another output"
+            )

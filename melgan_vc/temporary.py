@@ -26,7 +26,11 @@ def temporary_file(path: Path) -> Iterator[Path]:
     descriptor = None
     while descriptor is None:
         temporary = path.with_name(f".{name}.{host()}-{secrets.token_hex(4)}.part")
-        descriptor = locked_file(temporary)
+        try:
+            descriptor = locked_file(temporary)
+        except OSError as error:
+            error.filename = str(path)
+            raise
     try:
         yield temporary
     finally:

@@ -13,7 +13,7 @@ import pytest
 
 from melgan_vc import temporary
 from melgan_vc.errors import UserError
-from melgan_vc.files import alone, inputs_among, open_lock, output_path, replacing, same_file
+from melgan_vc.files import Originals, alone, open_lock, output_path, replacing, same_file
 from melgan_vc.temporary import remove_abandoned
 from tests.conftest import ROOT
 
@@ -127,9 +127,14 @@ def test_the_same_file_is_known_by_all_its_names(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("a.wav")
     (tmp_path / "hard").hardlink_to(original)
     (tmp_path / "folder").symlink_to(tmp_path)
-    names = [tmp_path / "link", tmp_path / "hard", tmp_path / "folder" / "a.wav", tmp_path / "x" / ".." / "a.wav"]
     (tmp_path / "x").mkdir()
-    assert inputs_among([*names, tmp_path / "new", tmp_path / "x"], [original, tmp_path / "gone"]) == names
+    names = [tmp_path / "link", tmp_path / "hard", tmp_path / "folder" / "a.wav", tmp_path / "x" / ".." / "a.wav"]
+    originals = Originals([original, tmp_path / "gone"])
+    for name in names:
+        with pytest.raises(UserError, match="is an input of this command"):
+            originals.refuse(name)
+    for name in ("new", "x", "gone"):
+        originals.refuse(tmp_path / name)
     assert same_file(names[0], names[1]) and not same_file(original, tmp_path / "new")
     assert same_file(tmp_path / "new", tmp_path / "folder" / "new")
 

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -110,19 +109,42 @@ def write_blocks(
     size = samples * channels * BYTES.get(subtype, 4)
     if format_name == "WAV" and size > LARGEST_WAV:
         format_name = "RF64"  # which most programs read as the WAV that it is named
-    try:
-        with (
-            replacing(path) as temporary,
-            soundfile.SoundFile(native(temporary), "w", sample_rate, channels, subtype, format=format_name) as file,
-        ):
-            for name, text in (tags or {}).items():
-                setattr(file, name, text)
-            for block in blocks():
-                for start in range(0, len(block), BLOCK):
-                    file.write(block[start : start + BLOCK] * gain)
-    except soundfile.LibsndfileError as error:
-        if shutil.disk_usage(path.parent).free < size:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
-        what = f"{channels} channels at {sample_rate} Hz"
-        raise UserError(f"{path}: {format_name} cannot hold {what}; write a .wav instead") from error
+    with replacing(path) as temporary:
+        try:
+            with soundfile.SoundFile(
+                native(temporary), "w", sample_rate, channels, subtype, format=format_name
+            ) as file:
+                for name, text in (tags or {}).items():
+                    setattr(file, name, text)
+                for block in blocks():
+                    for start in range(0, len(block), BLOCK):
+                        file.write(block[start : start + BLOCK] * gain)
+        except (soundfile.LibsndfileError, AssertionError) as error:  # the latter where the disk took less than all
+            check_room(temporary, path, size)
+            what = f"{channels} channels at {sample_rate} Hz"
+            raise UserError(f"{path}: {format_name} cannot hold {what}; write a .wav instead") from error
     return gain
+
+
+def check_room(temporary: Path, path: Path, size: int) -> None:
+    """Ask the system itself why a file could not be written, which libsndfile does not tell.
+
+    Args:
+        temporary: the file.
+        path: its final name.
+        size: in bytes, that it needs at most.
+
+    Raises:
+        OSError: the system's reason, if that was it.
+    """
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_NOFOLLOW)
+        try:
+            os.posix_fallocate(descriptor, 0, max(size, 1 << 16))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EOPNOTSUPP):  # not this file system
+            return
+        raise OSError(error.errno, error.strerror, str(path)) from error

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -15,7 +16,8 @@ from melgan_vc.audio.griffin_lim import GriffinLim
 from melgan_vc.audio.inversion import Inversion
 from melgan_vc.audio.layout import Layout
 from melgan_vc.audio.mel import MelTransform
-from melgan_vc.errors import UserError
+from melgan_vc.errors import FOR_ALL, UserError, explain_os_error
+from melgan_vc.files import Originals
 from melgan_vc.inference.background import background
 from melgan_vc.inference.converter import Converter
 from melgan_vc.inference.jobs import Job
@@ -94,7 +96,8 @@ class OfflineConverter:
         level: str | float | None = "source",
         files_at_once: int = 4,
     ) -> None:
-        if level not in ("source", None) and (isinstance(level, bool) or not isinstance(level, int | float)):
+        numeric = isinstance(level, int | float) and not isinstance(level, bool) and isfinite(level)
+        if level not in ("source", None) and not numeric:
             raise UserError(f"level is {level!r}: give source, a number of LUFS such as -23, or null")
         if isinstance(files_at_once, bool) or not isinstance(files_at_once, int) or files_at_once < 1:
             raise UserError(f"files_at_once is {files_at_once!r}: give a whole number from 1")
@@ -125,27 +128,40 @@ class OfflineConverter:
             raise outcome.error
         return outcome.gain
 
-    def convert_files(self, jobs: Iterable[Job], advance: Advance = lambda seconds: None) -> Iterator[Outcome]:
-        """Convert recordings, each under its final name when it is whole; what came of each, as they end.
+    def convert_files(
+        self,
+        jobs: Iterable[Job],
+        advance: Advance = lambda seconds: None,
+        originals: Originals | None = None,
+    ) -> Iterator[Outcome]:
+        """Convert recordings, each under its final name when it is complete; what came of each, as they end.
 
         Args:
+            jobs: recordings, and where they go.
             advance: told how many seconds of sound have been converted since it was told last.
+            originals: that no output may replace; by default the recordings of these jobs.
+
+        Raises:
+            OSError: the system refused what it would also refuse for the next recording, such as on a full disk.
         """
-        for job, done in self.run(((job, of_file(job.path, job.output.parent)) for job in jobs), advance):
+        jobs = list(jobs)
+        originals = Originals(job.path for job in jobs) if originals is None else originals
+        for job, done in self.run(((job, of_file(job.path, job.output)) for job in jobs), advance):
             if isinstance(done, UserError):
                 yield Outcome(job, error=done)
                 continue
             with closing(done):
-                yield self.written(job, done)
+                yield self.written(job, done, originals)
 
-    def written(self, job: Job, done: Conversion) -> Outcome:
+    def written(self, job: Job, done: Conversion, originals: Originals) -> Outcome:
         """Write a converted recording."""
         blocks = partial(done.converted, self.level)
         channels = done.layout.channels
         try:
+            job.check(originals)
             gain = io.write_blocks(job.output, blocks, channels, done.sample_rate, done.subtype, done.tags)
-        except UserError as error:
-            return Outcome(job, error=error)
+        except (UserError, OSError) as error:
+            return Outcome(job, error=failure(error, job.output))
         return Outcome(job, gain)
 
     def run(
@@ -168,8 +184,8 @@ class OfflineConverter:
                 for key, source in islice(sources, self.files_at_once - len(running)):
                     try:
                         running.append(self.begun(key, Conversion(source, self.translation.front_end, self.channels)))
-                    except UserError as error:
-                        failed.append((key, error))
+                    except (UserError, OSError) as error:
+                        failed.append((key, failure(error, source.name)))
                 if not running and not failed:
                     return
                 going, ended = self.translate_step(running, failed)
@@ -191,8 +207,8 @@ class OfflineConverter:
         for one in running:
             try:
                 block = next(one.conversion.blocks, None)
-            except UserError as error:  # it was sound a moment ago; what came before is still being inverted
-                failed.append((one.key, error))
+            except (UserError, OSError) as error:  # it was sound a moment ago; what came before is still being inverted
+                failed.append((one.key, failure(error, one.conversion.source.name)))
                 continue
             if block is None:
                 ended.append(one)
@@ -228,6 +244,23 @@ class OfflineConverter:
             one.conversion.take(sounds)
             advance(len(sounds[0]) / self.audio.sample_rate)
             yield one.key, one.conversion
+
+
+def failure(error: UserError | OSError, name: object) -> UserError:
+    """Return an error of one recording in words.
+
+    Args:
+        error: that it met.
+        name: of the recording, for errors of the system that name no file.
+
+    Raises:
+        OSError: the next recording would meet it as well.
+    """
+    if isinstance(error, UserError):
+        return error
+    if error.errno in FOR_ALL:
+        raise error
+    return UserError(explain_os_error(error, error.filename or name))
 
 
 def shared(some: Sequence[Running[Key]], pieces: Sequence[Translated]) -> list[tuple[Running[Key], list[Translated]]]:

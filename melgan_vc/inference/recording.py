@@ -1,5 +1,6 @@
 """One recording on its way through a conversion."""
 
+import logging
 import math
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,12 +13,16 @@ import torch
 from torch import Tensor
 
 from melgan_vc.audio import io
+from melgan_vc.audio.cleaning import HIGHEST, MOST, clean
 from melgan_vc.audio.decode import Stream, opened
 from melgan_vc.audio.frames import FrameSteps
 from melgan_vc.audio.layout import Layout
 from melgan_vc.audio.loudness import Meter
 from melgan_vc.errors import UserError
+from melgan_vc.files import check_output
+from melgan_vc.text import printable
 
+log = logging.getLogger(__name__)
 HELD = 32 << 20  # bytes of converted sound that are kept in memory; more goes to a file without a name
 PIECE = 1 << 16  # samples of each stream that are read back at a time
 LARGEST_GAIN = 30.0  # dB that a conversion's level is changed by, at most
@@ -31,17 +36,25 @@ class Source:
     Attributes:
         name: for messages.
         opened: opens it, as often as it is asked to.
-        scratch: folder for what is kept meanwhile, where that is much; None is the system's.
+        output: file to write, in whose folder what is kept meanwhile goes where it is much; None keeps that in the
+            system's folder.
+        version: tells whether what is opened is still the same.
     """
 
     name: str
     opened: Opener
-    scratch: Path | None = None
+    output: Path | None = None
+    version: Callable[[], object] = lambda: None
 
 
-def of_file(path: Path, scratch: Path) -> Source:
-    """A file."""
-    return Source(str(path), lambda: opened(path), scratch)
+def of_file(path: Path, output: Path) -> Source:
+    """Return a file as what is converted."""
+
+    def version() -> object:
+        found = path.stat()
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+    return Source(printable(path), lambda: opened(path), output, version)
 
 
 def of_array(waveform: np.ndarray, sample_rate: int) -> Source:
@@ -77,6 +90,21 @@ class Survey:
     loudness: tuple[float, ...]
 
 
+class Pass:
+    """One reading of a recording: its samples are counted, and what is no sound in it is replaced by silence."""
+
+    def __init__(self) -> None:
+        self.samples = self.replaced = 0
+
+    def cleaned(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        """Give blocks (N, C) of sound."""
+        for block in blocks:
+            found, replaced = clean(block)
+            self.samples += len(block)
+            self.replaced += replaced
+            yield found
+
+
 class Conversion:
     """A recording's streams at the model's rate, and what they were converted to.
 
@@ -84,55 +112,87 @@ class Conversion:
         source: the recording.
         front_end: of the model.
         policy: see :class:`melgan_vc.audio.layout.Layout`.
+
+    Raises:
+        UserError: the recording is damaged or of no use, or its output cannot be written.
     """
 
     def __init__(self, source: Source, front_end: FrameSteps, policy: str) -> None:
         self.source = source
         self.front_end = front_end
         self.rate = front_end.spec.sample_rate
+        self.version = source.version()
         with source.opened() as stream:
             self.sample_rate, self.subtype, self.tags = stream.sample_rate, stream.subtype, dict(stream.tags)
             self.layout = Layout(policy, stream.channels, source.name)
         self.streams = self.layout.streams
         self.survey = self.surveyed()
-        self.blocks = self.model_blocks()
-        scratch = None if source.scratch is None else str(source.scratch)
-        if scratch is not None:
-            Path(scratch).mkdir(parents=True, exist_ok=True)
+        if source.output is not None:
+            check_output(source.output)
+        self.blocks = self.blocks_again()
+        scratch = None if source.output is None else str(source.output.parent)
         self.sound = tempfile.SpooledTemporaryFile(HELD, dir=scratch)  # noqa: SIM115  (N, S) float32, until close
         self.meters = [Meter(self.rate) for _ in range(self.streams)]
 
     def surveyed(self) -> Survey:
         """Read the recording once; what is wrong with it is found before anything is converted."""
-        samples = 0
-
-        def counted(blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-            nonlocal samples
-            for block in blocks:
-                samples += len(block)
-                yield block
-
+        reading = Pass()
         meters = [Meter(self.rate) for _ in range(self.streams)]
         states = [self.front_end.start() for _ in meters]
-        for block in self.model_blocks(counted):
+        for block in self.model_blocks(reading):
             for at, (meter, one) in enumerate(zip(meters, block, strict=True)):
                 meter.push(one.numpy())
                 states[at], _ = self.front_end.step(states[at], one)
+        self.tell_replaced(reading)
         ends = [self.front_end.end(state)[0] for state in states]
-        return Survey(samples, tuple(end.loudest for end in ends), tuple(meter.loudness for meter in meters))
+        return Survey(reading.samples, tuple(end.loudest for end in ends), tuple(meter.loudness for meter in meters))
 
-    def model_blocks(
-        self, watched: Callable[[Iterator[np.ndarray]], Iterator[np.ndarray]] = iter
-    ) -> Iterator[list[Tensor]]:
-        """The streams (S of (N,)) at the model's rate.
+    def tell_replaced(self, reading: Pass) -> None:
+        """Warn of samples that are no sound, and refuse a recording that has many.
+
+        Raises:
+            UserError: it has.
+        """
+        if not reading.replaced:
+            return
+        found = f"{reading.replaced} samples are more than {HIGHEST:g} times as loud as full scale"
+        if reading.replaced > MOST * reading.samples * self.layout.channels:
+            raise UserError(f"{self.source.name}: {found}; export the recording again, with samples from -1 to 1")
+        log.warning("warning: %s: %s; they are replaced by silence", self.source.name, found)
+
+    def blocks_again(self) -> Iterator[list[Tensor]]:
+        """Give the streams (S of (N,)) at the model's rate, for the conversion.
+
+        Raises:
+            UserError: the recording is another one by now.
+        """
+        reading = Pass()
+        yield from self.model_blocks(reading)
+        if reading.samples != self.survey.samples:
+            raise UserError(self.changed)
+
+    def model_blocks(self, reading: Pass) -> Iterator[list[Tensor]]:
+        """Give the streams (S of (N,)) at the model's rate.
 
         Args:
-            watched: what blocks (N, C) of the recording go through on the way.
+            reading: that counts them.
+
+        Raises:
+            UserError: the recording is another one by now.
         """
+        if self.source.version() != self.version:
+            raise UserError(self.changed)
         with self.source.opened() as stream:
-            apart = (self.layout.apart(block) for block in watched(stream.blocks))
+            if (stream.channels, stream.sample_rate) != (self.layout.channels, self.sample_rate):
+                raise UserError(self.changed)
+            apart = (self.layout.apart(block) for block in reading.cleaned(stream.blocks))
             for block in io.resampled(apart, self.streams, stream.sample_rate, self.rate):
                 yield list(torch.from_numpy(np.ascontiguousarray(block.T)))
+
+    @property
+    def changed(self) -> str:
+        """What is told of a recording that is written while it is read."""
+        return f"{self.source.name}: was changed while it was converted; convert it again"
 
     def take(self, sounds: list[Tensor]) -> None:
         """Keep converted samples (N,) of each stream."""

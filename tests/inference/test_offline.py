@@ -2,6 +2,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -57,8 +58,11 @@ def test_a_tree_is_mirrored_and_twins_keep_their_suffix():
         "out/x/b.wav",
         "out/v1.2.ogg",
     ]
-    with pytest.raises(UserError, match="the same name"):
-        plan([folder / "a.wav", folder / "A.wav"], folder, out)
+    clashing = ["a.wav", "A.wav", "a.m4a", "a.m4a.wav", "n" * 252 + ".ts", "é.mp3", "e\u0301.mp3"]
+    found = plan([folder / name for name in clashing], folder, out)
+    assert [job.output.name for job in found[:1] + found[3:4]] == ["a.wav", "a.m4a.wav"]
+    assert len({normalize("NFC", job.output.name.casefold()) for job in found}) == len(clashing)
+    assert all(len(job.output.name.encode()) <= 255 and job.output.suffix == ".wav" for job in found)
 
 
 def test_one_recording_goes_to_the_file_named_or_into_a_folder(tmp_path):
