@@ -17,6 +17,7 @@ from melgan_vc.files import Originals, check_output
 from melgan_vc.memory import keep_freed_memory
 from melgan_vc.temporary import remove_abandoned_once
 from melgan_vc.terminal import Bar, say
+from melgan_vc.text import printable
 
 if TYPE_CHECKING:
     from melgan_vc.inference.jobs import Job
@@ -67,10 +68,9 @@ def main(cfg: DictConfig) -> None:
         say(f"converted {done} recording{'' if done == 1 else 's'} to {where}")
     skipped = len(planned) - refused - len(jobs)
     if skipped:
-        there = (
-            f"{skipped} already existed and were" if len(planned) > 1 else f"{planned[0].output} already exists and was"
-        )
-        say(f"{there} skipped; overwrite=true converts {'them' if skipped > 1 else 'it'} again")
+        there = f"{planned[0].output} already exists" if len(planned) == 1 else f"{skipped} already existed"
+        one = skipped == 1
+        say(f"{there} and {'was' if one else 'were'} skipped; overwrite=true converts {'it' if one else 'them'} again")
     if failures:
         raise UserError(f"{len(failures)} of {len(planned)} recordings could not be converted: {'; '.join(failures)}")
 
@@ -84,11 +84,17 @@ def prepared(planned: "list[Job]", originals: Originals, overwrite: bool) -> "tu
         try:
             job.check(originals)
         except UserError as error:
-            failures.append(str(error))
+            failures.append(about(job, error))
             continue
         if overwrite or not os.path.lexists(job.output):
             jobs.append(job)
     return jobs, failures
+
+
+def about(job: "Job", error: UserError) -> str:
+    """Return what is wrong with a recording, and its name where that is not said."""
+    name, reason = printable(job.path), str(error)
+    return reason if name in reason else f"{name}: {reason}"
 
 
 def check_folder(output: Path) -> None:
@@ -119,7 +125,7 @@ def convert_all(offline: "OfflineConverter", jobs: "list[Job]", originals: Origi
                 if outcome.error is not None and len(jobs) == 1:
                     raise outcome.error
                 if outcome.error is not None:
-                    failures.append(str(outcome.error))
+                    failures.append(about(outcome.job, outcome.error))
                 elif outcome.gain < 1:
                     change = -20 * log10(outcome.gain)
                     log.warning("%s: turned down by %.1f dB to stay under full scale", outcome.job.output, change)

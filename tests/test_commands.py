@@ -133,7 +133,7 @@ def test_a_conversion_that_was_stopped_goes_on_and_says_what_it_left_alone(train
     (tmp_path / "out" / "a.wav").write_text("converted before")
     arguments = [f"bundle={trained}", "input=in", "output=out"]
     done = run_command("convert", *arguments, cwd=tmp_path)
-    assert done.returncode == 0 and "1 already existed and were skipped" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0 and "1 already existed and was skipped" in done.stdout, done.stdout + done.stderr
     assert (tmp_path / "out" / "a.wav").read_text() == "converted before"
     assert soundfile.info(tmp_path / "out" / "b.wav").frames == 2400
     assert run_command("convert", *arguments, "overwrite=true", cwd=tmp_path).returncode == 0

@@ -1,6 +1,7 @@
 """Silence in, silence out: a gain that is 0 where the source is silent."""
 
 from dataclasses import dataclass, replace
+from math import isnan
 
 import torch
 from torch import Tensor
@@ -35,7 +36,8 @@ class Gate:
     """
 
     def __init__(self, spec: AudioSpec, threshold: float | None) -> None:
-        if threshold is not None and (isinstance(threshold, bool) or not isinstance(threshold, int | float)):
+        number = isinstance(threshold, int | float) and not isinstance(threshold, bool) and not isnan(threshold)
+        if threshold is not None and not number:
             raise UserError(f"gate_db is {threshold!r}: give a level in dBFS such as -60, or null for no gate")
         self.hop = spec.hop_length
         self.threshold = threshold

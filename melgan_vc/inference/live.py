@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from melgan_vc.audio.cleaning import clean
 from melgan_vc.audio.inversion import Inversion
 from melgan_vc.inference.converter import Converter
 from melgan_vc.inference.sound import SoundState, SoundSteps
@@ -63,8 +64,12 @@ class LiveSteps:
         return LiveState(self.translation.start(loudest), self.sound.start())
 
     def step(self, state: LiveState, samples: Tensor) -> tuple[LiveState, Heard]:
-        """Take samples (N,) float32 at the model's rate; gives what they complete."""
-        (translation,), (piece,) = self.translation.step([state.translation], [samples])
+        """Take samples (N,) float32 at the model's rate; gives what they complete.
+
+        What is no sound in them is replaced by silence, see :func:`melgan_vc.audio.cleaning.clean`.
+        """
+        sound_only, _ = clean(samples.numpy())
+        (translation,), (piece,) = self.translation.step([state.translation], [torch.from_numpy(sound_only)])
         (sound,), (heard,) = self.sound.step([state.sound], [piece])
         return LiveState(translation, sound), Heard(piece.mel, heard)
 

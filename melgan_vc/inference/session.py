@@ -7,6 +7,7 @@ import numpy as np
 import soxr
 import torch
 
+from melgan_vc.audio.cleaning import clean
 from melgan_vc.audio.layout import Layout
 from melgan_vc.inference.live import LiveSteps
 
@@ -111,11 +112,17 @@ class Session:
         state, _ = self.steps.step(self.steps.start(), torch.zeros(2 * self.steps.latency))
         self.steps.end(state)
         self.state = self.steps.start()
-        self.given = self.got = 0
+        self.given = self.got = self.replaced = 0
 
     def step(self, block: np.ndarray) -> np.ndarray:
-        """Take samples (N, C); gives those (N', C) that are ready."""
+        """Take samples (N, C); gives those (N', C) that are ready.
+
+        What is no sound in them (NaN, infinity, far over full scale) is replaced by silence, sample by sample, so that
+        nothing of it is left in what comes after.
+        """
         start = time.perf_counter()
+        block, replaced = clean(block)
+        self.replaced += replaced
         ours = self.resampled(self.inward, self.layout.apart(block))
         self.state, heard = self.steps.step(self.state, torch.from_numpy(ours[:, 0]))
         out = self.resampled(self.outward, heard.samples.numpy()[:, None])
@@ -143,13 +150,14 @@ class Session:
     def finished(self, out: np.ndarray) -> np.ndarray:
         """Samples (N, 1) as they are heard: (N, C)."""
         self.got += len(out)
-        return self.layout.together(np.clip(out * self.gain, -1, 1))
+        return self.layout.together(np.clip(np.nan_to_num(out) * self.gain, -1, 1))
 
     def report(self) -> str:
         """One line on how it went."""
         clock, block = self.clock, 1000 * self.block_seconds
         p50, p99 = (1000 * clock.percentile(share) for share in (0.5, 0.99))
+        replaced = f"; {self.replaced} samples were no sound and replaced by silence" if self.replaced else ""
         return (
             f"{clock.seconds:.1f} s in blocks of {block:.0f} ms: computing p50 {p50:.1f} ms, p99 {p99:.1f} ms "
-            f"({100 * p99 / block:.0f} % of a block), {clock.dropouts} drop-outs"
+            f"({100 * p99 / block:.0f} % of a block), {clock.dropouts} drop-outs{replaced}"
         )

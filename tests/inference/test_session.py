@@ -61,9 +61,28 @@ def test_raw_samples_come_back_as_they_were(name: str) -> None:
     assert np.allclose(np.concatenate(read), block, atol=1 / 32767)
 
 
-def test_raw_samples_that_cannot_be_are_refused() -> None:
-    with pytest.raises(UserError, match="NaN"):
-        list(Pcm("f32", 1).read(io.BytesIO(np.full(9, np.nan, "<f4").tobytes()), 4))
+@pytest.mark.parametrize("rate", [8000, 16000])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, -3e38, 1e4, 1e-40])
+def test_what_is_no_sound_is_replaced_by_silence_and_leaves_nothing_behind(
+    tiny_bundle: Bundle, value: float, rate: int
+) -> None:
+    sound = np.repeat(hum(2.0, rate, 150, 1)[:, None], 2, axis=1)
+    silenced, spoiled = sound.copy(), sound.copy()
+    silenced[5000:5100, 1], spoiled[5000:5100, 1] = 0, value
+    silenced[9000], spoiled[9000] = 0, value
+
+    def heard(given: np.ndarray) -> tuple[np.ndarray, str]:
+        live = session(tiny_bundle, Settings(rate, 2, rate // 10))
+        pieces = [live.step(block) for block in np.array_split(given, 20)]
+        return np.concatenate([*pieces, live.end()]), live.report()
+
+    (wanted, plain), (found, told) = heard(silenced), heard(spoiled)
+    assert np.isfinite(wanted).all() and np.abs(wanted).max() > 0.001
+    assert np.array_equal(found, wanted)
+    assert "no sound" not in plain and ("102 samples were no sound" in told or abs(value) < 1)
+
+
+def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(UserError, match="format is 'mp3'"):
         Pcm("mp3", 1)
 
