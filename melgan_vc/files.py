@@ -220,3 +220,9 @@ class Originals:
                 f"{printable(output)}: is an input of this command ({printable(found)}), and would be overwritten; "
                 "give another output"
             )
+
+
+def inputs_among(outputs: Iterable[Path], inputs: Iterable[Path]) -> list[Path]:
+    """Return the outputs that would replace one of the inputs."""
+    known = Originals(inputs).identities
+    return [path for path in outputs if identity(path) in known]
