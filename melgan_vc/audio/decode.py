@@ -18,11 +18,12 @@ import numpy as np
 from melgan_vc.audio.decoding import ffmpeg, libsndfile
 from melgan_vc.audio.decoding.analysis import Analysis, Part, UnknownError, UnusableError
 from melgan_vc.audio.decoding.blocks import BLOCK_SECONDS, Decoded, checked
-from melgan_vc.audio.decoding.formats import SUFFIXES, UNREADABLE, analyze
+from melgan_vc.audio.decoding.formats import SOUND_ALONE, SUFFIXES, UNREADABLE, analyze, by_magic
 from melgan_vc.audio.decoding.pieces import PiecedFile, Window
 from melgan_vc.errors import UserError
+from melgan_vc.text import printable
 
-__all__ = ["BLOCK_SECONDS", "SUFFIXES", "UNREADABLE", "Stream", "check_file", "native", "opened"]
+__all__ = ["BLOCK_SECONDS", "SUFFIXES", "UNREADABLE", "Stream", "check_file", "holds_sound", "native", "opened"]
 log = logging.getLogger(__name__)
 TOLD: set[tuple[str, str]] = set()  # notes that this process has logged, by file
 MOST_NOTES = 50  # that a process logs
@@ -91,8 +92,8 @@ def joined(path: Path, file: BinaryIO, analysis: Analysis, number: int, stack: E
                 else:
                     notes.append(ffmpeg.CHANGES)
                     yield from ffmpeg.converted(more, first.sample_rate, first.channels)
-        for note in notes:
-            tell(path, note)
+        if notes:
+            tell(path, "; ".join(dict.fromkeys(notes)))
 
     seconds = first.seconds
     if len(analysis.parts) > 1:
@@ -136,10 +137,15 @@ def named(path: Path, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 def tell(path: Path, note: str) -> None:
-    """Log what is odd about a file, once."""
-    if (str(path), note) not in TOLD and len(TOLD) < MOST_NOTES:
-        TOLD.add((str(path), note))
-        log.warning("%s: %s", path, note)
+    """Log what is odd about a file, once; of hundreds only the first."""
+    key = (str(path), note)
+    if key in TOLD or len(TOLD) > MOST_NOTES:
+        return
+    TOLD.add(key)
+    if len(TOLD) > MOST_NOTES:
+        log.warning("warning: more recordings are odd; they are used, and not named")
+    else:
+        log.warning("warning: %s: %s", printable(path), note)
 
 
 def check_file(path: Path) -> None:
@@ -155,6 +161,17 @@ def check_file(path: Path) -> None:
             raise UserError(f"{path}: is empty; copy or export the recording again")
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}; check the path and its rights") from error
+
+
+def holds_sound(path: Path) -> bool:
+    """Tell whether a file, whatever its name, starts like one of a format for sound alone."""
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
+        with path.open("rb") as file:
+            return by_magic(Window(file), 0) in SOUND_ALONE
+    except OSError:
+        return False
 
 
 def native(path: Path) -> str | bytes:

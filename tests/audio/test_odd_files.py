@@ -24,6 +24,6 @@ def test_an_odd_file_is_read_as_a_whole_or_refused(name, tmp_path, caplog, capfd
             found = decoded(path)
             assert found.waveform.shape[1] / found.sample_rate == pytest.approx(odd.seconds, abs=0.12)
     told = [record.getMessage() for record in caplog.records]
-    assert all(line.startswith(f"{path}: ") for line in told)
+    assert all(line.startswith(f"warning: {path}: ") for line in told)
     assert [odd.told in line for line in told] == ([True] if odd.told else [])
     assert capfd.readouterr().err == ""

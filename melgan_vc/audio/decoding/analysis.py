@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from melgan_vc.audio.decoding.pieces import Piece
 
+TORN = "ends in the middle of a frame, so it may be cut off; it is used up to there"
+
 
 class UnusableError(Exception):
     """What is wrong with a recording and what to do, without its name: "is cut off: ...; copy it again"."""

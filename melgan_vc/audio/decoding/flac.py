@@ -1,24 +1,21 @@
 """FLAC: how long it is by its last frame, which is not always what its header says."""
 
-from melgan_vc.audio.decoding.analysis import Analysis, Part, cut_off
+from melgan_vc.audio.decoding.analysis import TORN, Analysis, Part, cut_off
 from melgan_vc.audio.decoding.chunks import longer
 from melgan_vc.audio.decoding.pieces import Window
 
 TAIL = 1 << 20  # bytes at the end in which the last frame is looked for
-BEGINNING = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
-TORN = "ends in the middle of a frame, so it may be cut off; it is used up to there"
+BEGINNINGS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 RATES = (0, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000)
 
 
 def flac(window: Window, start: int) -> Analysis:
     """Analyze a FLAC file, also of several that were joined."""
     starts = [start]
-    while True:
-        places = [window.find(beginning, starts[-1] + 8) for beginning in BEGINNING]
-        following = min((place for place in places if place >= 0), default=-1)
-        if following < 0:
-            break
-        starts.append(following)
+    position = start
+    while (position := window.find(b"fLaC", position + 4)) >= 0:
+        if window.at(position, 8) in BEGINNINGS:
+            starts.append(position)
     parts: list[Part] = []
     notes: list[str] = []
     for begin, end in zip(starts, [*starts[1:], window.size], strict=True):

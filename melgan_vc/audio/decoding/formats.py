@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from melgan_vc.audio.decoding import boxes, chunks, flac, mpeg, pages
+from melgan_vc.audio.decoding import boxes, chunks, flac, headers, mpeg, pages
 from melgan_vc.audio.decoding.analysis import Analysis, Part, UnusableError
 from melgan_vc.audio.decoding.pieces import Window
 
@@ -39,6 +39,10 @@ MAGIC: tuple[tuple[int, bytes, str], ...] = (  # place, bytes, FFmpeg's name of 
     (0, b"\xfe\x7f\x01\x80", "dts"), (0, b"\x1f\xff\xe8\x00", "dts"), (0, b"\xff\x1f\x00\xe8", "dts"),
     (4, b"\xf8\x72\x6f\xba", "truehd"), (4, b"\xf8\x72\x6f\xbb", "mlp"), (0, b"\x00\x00\x01\xba", "mpeg"),
     (0, bytes.fromhex("b7d800203749da11a64e0007e95ead8d"), "wtv"),
+)  # fmt: skip
+SOUND_ALONE = (
+    "wav", "aiff", "au", "caf", "flac", "ogg", "w64", "amr", "ape", "wv", "tta", "tak", "mpc", "mpc8", "shn", "dsf",
+    "voc", "nistsphere", "ircam", "paf", "avr", "qoa",
 )  # fmt: skip
 ALSO_LIBSNDFILE = ("voc", "nistsphere", "ircam", "paf", "avr", "iff")
 TEXTS = (
@@ -97,14 +101,14 @@ def by_frames(window: Window, start: int) -> Analysis:
         if len(places) > 2 and all(window.at(place, 1) == b"G" for place in places):
             return boxes.container(window, "mpegts")
     end = min(window.size, start + mpeg.SEARCHED)
-    for read, demuxer in ((mpeg.ac3_frame, "ac3"), (mpeg.adts_frame, "aac"), (mpeg.mpeg_frame, "mp3")):
+    for read, demuxer in ((headers.ac3_frame, "ac3"), (headers.adts_frame, "aac"), (headers.mpeg_frame, "mp3")):
         here = start if mpeg.is_chain(window, read, start) else None
         if here is not None:
             return by_first_frame(window, here, demuxer)
     if window.at(start, 2)[:1] == b"\x56" and window.at(start + 1, 1) and window.at(start + 1, 1)[0] & 0xE0 == 0xE0:
         return boxes.container(window, "loas")
     if not looks_like_text(window.at(start, 512)):
-        for read, demuxer in ((mpeg.mpeg_frame, "mp3"), (mpeg.adts_frame, "aac"), (mpeg.ac3_frame, "ac3")):
+        for read, demuxer in ((headers.mpeg_frame, "mp3"), (headers.adts_frame, "aac"), (headers.ac3_frame, "ac3")):
             found = mpeg.first_frame(window, read, start, end)
             if found is not None:
                 return by_first_frame(window, found, demuxer)
@@ -115,7 +119,7 @@ def by_first_frame(window: Window, start: int, demuxer: str) -> Analysis:
     """Analyze bare frames from the first one on."""
     if demuxer == "mp3":
         return mpeg.mp3(window, start)
-    first = mpeg.ac3_frame(window.at(start, 8)) if demuxer == "ac3" else None
+    first = headers.ac3_frame(window.at(start, 8)) if demuxer == "ac3" else None
     return mpeg.frames(window, start, "eac3" if first is not None and first.identity == (1,) else demuxer)
 
 

@@ -22,6 +22,7 @@ class Window:
         self.size = file.seek(0, os.SEEK_END)
         self.start = 0
         self.held = b""
+        self.ahead = 4096  # most headers are short
 
     def at(self, position: int, count: int) -> bytes:
         """Return up to ``count`` bytes from a position; fewer where the file ends."""
@@ -30,7 +31,8 @@ class Window:
             if position < 0 or position >= self.size:
                 return b""
             self.file.seek(position)
-            self.held = self.file.read(max(count, WINDOW))
+            self.held = self.file.read(max(count, self.ahead))
+            self.ahead = min(4 * self.ahead, WINDOW)
             self.start, begin = position, 0
         return self.held[begin : begin + count]
 
