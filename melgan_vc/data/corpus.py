@@ -6,7 +6,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from melgan_vc.audio.decode import SUFFIXES
+from melgan_vc.audio.decode import SUFFIXES, UNREADABLE, holds_sound
 from melgan_vc.config.paths import expand_user
 from melgan_vc.errors import UserError
 from melgan_vc.text import printable
@@ -14,6 +14,9 @@ from melgan_vc.text import printable
 log = logging.getLogger(__name__)
 BUNDLED = "bundled:"
 LITDATA = "litdata"  # as data.store: mels are streamed
+MOST_EXAMINED = 500  # files without a recording's suffix whose first bytes are looked at
+NAMED = 5  # of files that are skipped
+REPORTED: set[str] = set()  # what this process has told of folders
 BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "bundled"
 
 
@@ -44,7 +47,7 @@ def locate_all(names: str | Sequence[str]) -> tuple[Path, ...]:
 def find(folder: Path) -> list[Path]:
     """Return all recordings under a folder, nested and behind links too, sorted by path.
 
-    A folder in it that cannot be read is told in the log.
+    A folder in it that cannot be read is told in the log, and so is sound in formats that cannot be read.
 
     Raises:
         UserError: no such folder, none that can be read, or no recording in it.
@@ -65,10 +68,28 @@ def find(folder: Path) -> list[Path]:
             raise UserError(f"{printable(folder)}: cannot be read ({failure.strerror}); check its rights") from failure
         report_skipped(failure.filename, failure.strerror)
     found = sorted(path for path in files if path.suffix.lower() in SUFFIXES)
+    report_unreadable(folder, [path for path in files if path.suffix.lower() not in SUFFIXES])
     if not found:
         there = f" ({len(files)} other files are there)" if files else ""
         raise UserError(f"{printable(folder)}: no recordings found{there}; put wav, flac, ogg, mp3 or m4a files there")
     return found
+
+
+def report_unreadable(folder: Path, files: Sequence[Path]) -> None:
+    """Tell, once for a folder, which other files hold sound: in formats that cannot be read, or under odd suffixes."""
+    unreadable = [path for path in files if path.suffix.lower() in UNREADABLE]
+    others = [path for path in files if path.suffix.lower() not in UNREADABLE][:MOST_EXAMINED]
+    renamed = [path for path in others if holds_sound(path)]
+    for paths, reason in (
+        (unreadable, "their formats cannot be read: export them as wav or flac"),
+        (renamed, "they hold sound, but their suffixes are those of no recordings: rename them, such as to .wav"),
+    ):
+        names = ", ".join(path.name for path in sorted(paths)[:NAMED])
+        more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+        line = f"{folder}: {len(paths)} file{'s are' if len(paths) > 1 else ' is'} skipped ({names}{more}); {reason}"
+        if paths and line not in REPORTED:
+            REPORTED.add(line)
+            log.warning("warning: %s", printable(line))
 
 
 def report_skipped(folder: object, reason: str | None) -> None:
