@@ -166,7 +166,8 @@ def folders(cfg: DictConfig, prefix: str, sample_rate: int) -> "dict[str, list[C
     from melgan_vc.evaluation.material import of_folder
 
     names = {domain: cfg[prefix + domain] for domain in DOMAINS}
-    return {domain: of_folder(corpus.locate(name), sample_rate) for domain, name in names.items() if name}
+    seconds = 60 * cfg.minutes if prefix else cfg.seconds
+    return {domain: of_folder(corpus.locate(name), sample_rate, seconds) for domain, name in names.items() if name}
 
 
 def of_run(run: DictConfig, bundle: Any, music: bool) -> "Material":

@@ -20,7 +20,7 @@ from melgan_vc.text import printable
 
 LARGEST_TEXT = 8_000_000  # bytes of JSON, Markdown and so on; ours have 100 kB at most
 LARGEST_YAML = 300_000  # PyYAML reads 50 kB a second
-LARGEST_TABLE = 64_000_000  # a training of four million batches
+LARGEST_TABLE = 32_000_000  # a training of millions of batches
 WIDEST = 10_000  # columns
 DEEPEST = 50  # levels of nesting
 SHOWN = 100  # characters of a reason

@@ -22,7 +22,7 @@ from melgan_vc.evaluation.session import file_of, path_of
 
 log = logging.getLogger(__name__)
 CONVERTED = "converted"
-LONGEST = 600  # seconds of a recording that is shown
+LONGEST = 15_000_000  # samples of a recording that is shown: five minutes at 48 kHz
 PICTURED = ("source", CONVERTED, "target")  # the kinds that are worth a picture
 MODEL_COLOURS = ("#10b981", "#a855f7", "#ef4444", "#06b6d4", "#84cc16", "#ec4899")
 
@@ -110,7 +110,7 @@ def read_waveform(folder: Path, path: Path, sample_rate: int) -> np.ndarray:
             found = (file.samplerate, file.channels)
             if found != (sample_rate, 1):
                 raise UserError(f"{path.name}: has {found[1]} channels at {found[0]} Hz, not one at {sample_rate} Hz")
-            if not 0 < file.frames <= LONGEST * sample_rate:
+            if not 0 < file.frames <= LONGEST:
                 raise UserError(f"{path.name}: is {file.frames / sample_rate:.0f} s long")
             waveform = file.read(dtype="float32")
     except (soundfile.LibsndfileError, OSError, ValueError) as error:

@@ -1,6 +1,7 @@
 """What an evaluation listens to: held-out recordings of both domains, and some that were trained on."""
 
 import logging
+import math
 import posixpath
 import unicodedata
 from collections import Counter
@@ -61,15 +62,34 @@ class Material:
     report: Mapping[str, Any] | None = None
 
 
-def of_folder(folder: Path, sample_rate: int) -> list[Clip]:
-    """All recordings of a folder, at a sample rate in Hz.
+def of_folder(folder: Path, sample_rate: int, seconds: float = math.inf) -> list[Clip]:
+    """All recordings of a folder.
+
+    Args:
+        folder: that holds them, at any depth.
+        sample_rate: to read them at, in Hz.
+        seconds: of each that are read; the rest of a long one is never in memory.
 
     Raises:
         UserError: there is none.
     """
     paths = {path.relative_to(folder).as_posix(): path for path in corpus.find(folder)}
     names = names_of(list(paths))
-    return [Clip(names[one], partial(io.read_mono, path, sample_rate), one, path) for one, path in paths.items()]
+    read = partial(read_start, sample_rate=sample_rate, seconds=seconds)
+    return [Clip(names[one], partial(read, path), one, path) for one, path in paths.items()]
+
+
+def read_start(path: Path, sample_rate: int, seconds: float) -> np.ndarray:
+    """Return the first seconds of a file as one channel (N,) at a sample rate in Hz."""
+    wanted = seconds * sample_rate
+    found, count = [], 0
+    for block in io.mono_blocks(path, sample_rate):
+        found.append(block)
+        count += len(block)
+        if count >= wanted:
+            break
+    waveform = np.concatenate(found)
+    return waveform if count <= wanted else waveform[: round(wanted)]
 
 
 def names_of(paths: Sequence[str]) -> dict[str, str]:

@@ -132,7 +132,9 @@ class Protocol:
     def whole(self, kind: str) -> dict[str, float]:
         """Figures of all recordings of a kind together."""
         vectors = [self.known_vectors(one) for one in (kind, REFERENCE)]
-        frechet = self.attempt("the Frechet distance", kind, lambda: frechet_distance(*vectors), NAN)
+        distance = partial(frechet_distance, *vectors)
+        enough = min(map(len, vectors)) > 1
+        frechet = self.attempt("the Frechet distance", kind, distance, NAN) if enough else NAN
         mels = [self.mels.get(one, []) for one in (kind, REFERENCE)]
         if not all(mels):
             return {"frechet": frechet, "mel_distance": NAN}

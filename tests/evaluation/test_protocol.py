@@ -131,7 +131,10 @@ def test_minutes_end_where_they_are_full() -> None:
 def test_recordings_that_differ_in_their_suffix_alone_are_all_there(tmp_path: Path) -> None:
     for name in ("both.wav", "both.flac", "one.wav"):
         soundfile.write(tmp_path / name, hum(0.1, 8000, 100, 1), 8000)
-    assert [clip.name for clip in of_folder(tmp_path, 8000)] == ["both.flac", "both.wav", "one"]
+    clips = of_folder(tmp_path, 8000)
+    assert [clip.name for clip in clips] == ["both.flac", "both.wav", "one"]
+    for clip, start in zip(clips, of_folder(tmp_path, 8000, seconds=0.05), strict=True):
+        assert len(start.read()) == 400 and np.array_equal(start.read(), clip.read()[:400])
 
 
 @pytest.mark.parametrize(
