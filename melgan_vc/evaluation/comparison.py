@@ -5,7 +5,7 @@ from typing import Any
 
 from melgan_vc.evaluation.kept import Evaluation
 
-SOUND, HELD_OUT = "kind of sound", "held-out recordings"
+SOUND, HELD_OUT, MELS = "kind of sound", "held-out recordings", "mels"
 UNKNOWN = "not known"
 
 
@@ -22,7 +22,7 @@ def conditions(record: Mapping[str, Any]) -> dict[str, str]:
         SOUND: record["sound"],
         HELD_OUT: places if known is None else content,
         "recordings of one name": "the same sentence" if record["parallel"] else "different sentences",
-        "mels": settings_of(record["audio"]),
+        MELS: settings_of(record["audio"]),
         "recogniser": str(record.get("recogniser") or "none"),
         "MCD": settings_of(record.get("mcd", {})),
         "version of the measures": str(record.get("version", 1)),
@@ -46,6 +46,9 @@ def difference(groups: Sequence[Sequence[Evaluation]], group: Sequence[Evaluatio
     """Return what sets a group apart from the others, to stand over its table."""
     every = [conditions(one[0].record) for one in groups]
     own = conditions(group[0].record)
+    fronts = [one[0].record["audio"] for one in groups]
+    differing = [key for key in group[0].record["audio"] if len({str(one.get(key)) for one in fronts}) > 1]
+    own[MELS] = settings_of({key: group[0].record["audio"][key] for key in differing})
     parts = [f"{name}: {value}" for name, value in own.items() if len({one[name] for one in every}) > 1]
     if len({one[HELD_OUT] for one in every}) > 1 and "content" in group[0].record:
         parts.append(f"from {' and '.join(group[0].record['places'].values())}")

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +240,7 @@ def test_evaluations_that_cannot_be_compared_stand_apart(two: list[Path], tmp_pa
     )
     recogniser = copied("recogniser", recogniser="Whisper")
     evaluations = kept.read([two[0], same, speaker, recogniser])
+    same_one = evaluations[1]
     groups = comparison.comparable(evaluations)
     assert [[one.name for one in group] for group in groups] == [["one", "same"], ["speaker"], ["recogniser"]]
     headings = [comparison.difference(groups, group) for group in groups]
@@ -247,6 +249,8 @@ def test_evaluations_that_cannot_be_compared_stand_apart(two: list[Path], tmp_pa
     assert "must not be compared across the\n2 tables" in text and "<h3>recogniser: Whisper</h3>" in text
     with pytest.raises(UserError, match="did not measure the same recordings"):
         listening.write([two[0], recogniser], tmp_path, ["mos"], 1, 0)
+    groups = [[evaluations[0]], [replace(same_one, record=same_one.record | {"audio": AUDIO | {"n_mels": 80}})]]
+    assert comparison.difference(groups, groups[1]) == "mels: n_mels=80"
     for change in ({"version": 3}, {"mcd": {"power": True}}, {"parallel": False}, {"audio": AUDIO | {"n_mels": 80}}):
         others = [one.record | change if one.name == "same" else one.record for one in evaluations[:2]]
         assert len({tuple(comparison.conditions(record).items()) for record in others}) == 2, change
