@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def candidates(folder: Path) -> Iterator[Path]:
     yield from best_names(folder)
 
 
-def newest_readable(paths: list[Path]) -> tuple[Path, dict[str, Any]]:
+def newest_readable(paths: Sequence[Path]) -> tuple[Path, dict[str, Any]]:
     """The first of these checkpoints that can be read, and its content; says which cannot.
 
     Raises:

@@ -1,5 +1,6 @@
 """Checkpoint files: whole or not at all, the same bytes for the same state, and no code in them."""
 
+import os
 import sys
 import warnings
 from collections.abc import Mapping
@@ -13,20 +14,7 @@ from torch import Tensor
 
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
-
-CONTENT = {
-    "batch_count": int,
-    "state_dict": dict,
-    "optimizer_states": list,
-    "callbacks": dict,
-    "about": dict,
-    "bad_batches": int,
-    "rate_factor": float,
-    "latest": dict,
-    "held_out": dict,
-    "random": list,
-    "loggers": dict,
-}
+from melgan_vc.training.checkpoint_checks import check_archive, check_content
 
 
 class DurableCheckpointIO(CheckpointIO):
@@ -44,23 +32,44 @@ class DurableCheckpointIO(CheckpointIO):
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A checkpoint's content, on the CPU.
+    """Read a checkpoint's content, on the CPU.
 
     Raises:
         UserError: it is missing, damaged, or not one of ours.
     """
+    if not path.is_file():
+        why = "it is no regular file" if path.exists() else "there is no such file"
+        raise UserError(f"{path}: cannot be read as a checkpoint ({why})")
     try:
         with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
+            if is_bundle(file.read(16)):
+                raise UserError(f"{path}: is a bundle, from which no training can resume; give a run or a checkpoint")
+            if os.fstat(file.fileno()).st_size > memory():
+                raise UserError(f"{path}: cannot be read as a checkpoint (it is larger than this machine's memory)")
+            storages = check_archive(file)
             found = torch.load(file, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except OSError as error:
         raise UserError(f"{path}: cannot be read as a checkpoint ({error.strerror or error})") from error
     except Exception as error:  # torch raises what its readers happen to meet, in words of its own
         reason = "it holds other things than weights" if isinstance(error, UnpicklingError) else "damaged or cut off"
         raise UserError(f"{path}: cannot be read as a checkpoint ({reason})") from error
-    wrong = [name for name, kind in CONTENT.items() if not isinstance(found, dict) or type(found.get(name)) is not kind]
-    if wrong:
-        raise UserError(f"{path}: is not a checkpoint of this version of melgan_vc (no {wrong[0]} in it)")
+    try:
+        check_content(found, storages)
+    except ValueError as error:
+        raise UserError(f"{path}: is not a checkpoint of this version of melgan_vc ({error})") from error
     return found
+
+
+def is_bundle(head: bytes) -> bool:
+    """Tell whether a file that begins so is a safetensors file: a length and a JSON object."""
+    return head[8:9] == b"{" and head[5:8] == bytes(3)
+
+
+def memory() -> int:
+    """Return the bytes of memory that this machine has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def canonical(value: Any) -> Any:

@@ -2,16 +2,19 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, is_tensor
+from lightning.pytorch.callbacks import Callback
+from torch import is_tensor
 
 from melgan_vc.bundle import NAME
 from melgan_vc.errors import UserError
 from melgan_vc.training.checkpoint_files import FOLDER, candidates, newest_readable
+from melgan_vc.training.checkpoint_fit import check_callbacks, check_optimizers, check_other_weights
 from melgan_vc.training.checkpoint_io import read
+from melgan_vc.training.module import MelganVC
 from melgan_vc.training.run_config import AUTO, MEANING, differences, whole_path
 
 log = logging.getLogger(__name__)
@@ -28,12 +31,14 @@ class ResumePoint:
         batch_count: batches that were trained.
         about: what the training means, see :meth:`melgan_vc.training.module.MelganVC.about`.
         loggers: what each logger must know to go on, by its class.
+        older: checkpoints to resume from if this one does not fit, the newest first.
     """
 
     path: Path
     batch_count: int
     about: Mapping[str, Any]
     loggers: Mapping[str, Any]
+    older: Sequence[Path] = ()
 
 
 def resume_point(resume: str | None, run_dir: Path) -> ResumePoint | None:
@@ -62,8 +67,18 @@ def resume_point(resume: str | None, run_dir: Path) -> ResumePoint | None:
     else:
         around = list(candidates(path.parent)) if path.parent.name == FOLDER else []
         found = around[around.index(path) :] if path in around else [path]
-    chosen, content = newest_readable(found)
-    return ResumePoint(chosen, content["batch_count"], content["about"], content["loggers"])
+    return readable_point(found)
+
+
+def readable_point(paths: Sequence[Path]) -> ResumePoint:
+    """The first of these checkpoints that can be read.
+
+    Raises:
+        UserError: none can.
+    """
+    path, content = newest_readable(paths)
+    older = paths[paths.index(path) + 1 :]
+    return ResumePoint(path, content["batch_count"], content["about"], content["loggers"], older)
 
 
 def check_meaning(point: ResumePoint, about: Mapping[str, Any], allowed: Sequence[str]) -> None:
@@ -84,19 +99,48 @@ def check_meaning(point: ResumePoint, about: Mapping[str, Any], allowed: Sequenc
             )
 
 
-def check_weights(point: ResumePoint, weights: Mapping[str, Tensor]) -> None:
-    """Refuse a checkpoint whose weights do not fit the networks: all are loaded, or none.
+def fitting_point(point: ResumePoint, module: MelganVC, callbacks: Sequence[Callback]) -> ResumePoint:
+    """Return the newest checkpoint that fits the training that is about to start; says which do not.
 
     Args:
-        weights: of the module that is to be trained.
+        point: the newest one that can be read.
+        module: that is to be trained.
+        callbacks: that have a state in it.
+
+    Raises:
+        UserError: none fits.
     """
-    theirs, ours = shapes(read(point.path)["state_dict"]), shapes(weights)
-    differing = differences(theirs, ours)
+    misfit = check_fit(point, module, callbacks)
+    if misfit is None:
+        return point
+    for path in point.older:
+        try:
+            older = readable_point([path])
+        except UserError as error:
+            log.warning("warning: %s", error)
+            continue
+        if check_fit(older, module, callbacks) is None:
+            log.warning("warning: %s; going back to %s", misfit, path.name)
+            return replace(older, older=point.older[point.older.index(path) + 1 :])
+    raise misfit
+
+
+def check_fit(point: ResumePoint, module: MelganVC, callbacks: Sequence[Callback]) -> UserError | None:
+    """Why a checkpoint does not fit networks, optimizers and callbacks: all of it is loaded, or nothing."""
+    content, weights = read(point.path), module.state_dict()
+    differing = differences(shapes(content["state_dict"]), shapes(weights))
     if differing:
-        raise UserError(
+        return UserError(
             f"{point.path}: {len(differing)} weights do not fit this config, first {differing[0]}; give it the "
             "networks and the chunk that it was trained with, for networks of other sizes must be trained anew"
         )
+    try:
+        check_other_weights(content["state_dict"], weights)
+        check_optimizers(content["optimizer_states"], module)
+        check_callbacks(content["callbacks"], callbacks)
+    except ValueError as error:
+        return UserError(f"{point.path}: does not fit this training ({error}); resume from another one")
+    return None
 
 
 def shapes(weights: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

@@ -30,7 +30,7 @@ from melgan_vc.training.checkpoint_io import read
 from melgan_vc.training.launch import launch
 from melgan_vc.training.loggers.base import RunLogger, Start
 from melgan_vc.training.module import MelganVC
-from melgan_vc.training.resume import ResumePoint, check_meaning, check_weights, resume_point
+from melgan_vc.training.resume import ResumePoint, check_meaning, fitting_point, resume_point
 from melgan_vc.training.run_config import (
     CONFIG,
     CommandLine,
@@ -103,7 +103,11 @@ def train_here(cfg: DictConfig) -> Path:
         if point is not None:
             report_changes(run_dir, cfg)
             check_meaning(point, module.about, cfg.allow_changes)
-            check_weights(point, module.state_dict())
+            newest, point = point, fitting_point(point, module, trainer.callbacks)  # type: ignore[attr-defined]
+            if point is not newest:
+                check_meaning(point, module.about, cfg.allow_changes)
+                data.first_batch = point.batch_count
+                trainer = build_trainer(cfg, data.first_batch, stop)
         if first and point is None:
             data.check_apart()
         if first:

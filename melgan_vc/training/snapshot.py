@@ -1,5 +1,6 @@
 """The generator of a running training as a bundle."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from melgan_vc.bundle import Bundle, pack
 from melgan_vc.data.splits import RECORDED
 from melgan_vc.spec import AudioSpec
 from melgan_vc.training.module import MelganVC
+from melgan_vc.training.shards import TEMPLATE
 
 ABOUT = ("experiment", "version", "code", "seed", "data", RECORDED, "minutes", "card")
 
@@ -23,8 +25,31 @@ def snapshot(
         generator: its best one, whole.
         measures: what was found last on held-out recordings.
     """
-    provenance: dict[str, Any] = {"batches": module.batch_count}
-    provenance |= {name: module.about[name] for name in ABOUT if name in module.about}
+    provenance = provenance_of(module.about, module.batch_count, measures or {})
+    return pack(generator, module.generator_arguments, audio, module.chunk, provenance)
+
+
+def snapshot_of(checkpoint: Mapping[str, Any], module: MelganVC, audio: AudioSpec) -> Bundle:
+    """Make the bundle that :func:`snapshot` made when a checkpoint was written, again from the checkpoint.
+
+    Args:
+        checkpoint: its content, which fits the module.
+        module, audio: of the training, which goes on undisturbed.
+    """
+    prefix = "generator." if module.average is None else "average.network."
+    weights = {
+        name.removeprefix(prefix): value for name, value in checkpoint["state_dict"].items() if name.startswith(prefix)
+    }
+    generator = copy.deepcopy(vars(module.best_generator).get(TEMPLATE, module.best_generator))
+    generator.load_state_dict(weights, assign=True)
+    provenance = provenance_of(checkpoint["about"], checkpoint["batch_count"], checkpoint["held_out"])
+    return pack(generator, module.generator_arguments, audio, module.chunk, provenance)
+
+
+def provenance_of(about: Mapping[str, Any], batches: int, measures: Mapping[str, float]) -> dict[str, Any]:
+    """Say where a bundle comes from."""
+    provenance: dict[str, Any] = {"batches": batches}
+    provenance |= {name: about[name] for name in ABOUT if name in about}
     if measures:
         provenance["held_out"] = dict(measures)
-    return pack(generator, module.generator_arguments, audio, module.chunk, provenance)
+    return provenance

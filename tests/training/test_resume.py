@@ -1,11 +1,16 @@
 """A training that was cut off goes on as if it had not been."""
 
+import io
 import os
+import pickle
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -18,7 +23,7 @@ from melgan_vc.data import datamodule
 from melgan_vc.data.splits import RECORDED
 from melgan_vc.errors import UserError
 from melgan_vc.evaluate import run_config
-from melgan_vc.training import run
+from melgan_vc.training import checkpoint_io, run
 from melgan_vc.training.run_config import CommandLine
 from tests.conftest import ROOT, hum, tiny_training
 from tests.test_configs import composed
@@ -265,14 +270,165 @@ def test_a_damaged_config_is_one_clear_error(text, two_domains, tmp_path):
         typed(f"resume='{folder}'")
 
 
-def test_a_checkpoint_of_another_shape_is_one_clear_error(two_domains, tmp_path):
-    folder = train(two_domains, tmp_path, "trainer.max_batches=10")
-    last = folder / "checkpoints" / "last.ckpt"
-    content = read(last)
-    for name, value in (("random", None), ("batch_count", "5"), ("state_dict", [])):
-        torch.save(content | {name: value}, tmp_path / "other.ckpt")
-        with pytest.raises(UserError, match=rf"not a checkpoint of this version of melgan_vc \(no {name} in it\)"):
-            train(two_domains, tmp_path / "new", f"resume='{tmp_path / 'other.ckpt'}'")
+def sets(*keys, to):
+    """Set an entry of a checkpoint's content; a function is given the value before."""
+
+    def change(content):
+        inner = content
+        for key in keys[:-1]:
+            inner = inner[key]
+        inner[keys[-1]] = to(inner[keys[-1]]) if callable(to) else to
+
+    return change
+
+
+FIRST = ("optimizer_states", 0, "state", 0)
+BEST = ("callbacks", "KeptCheckpoints", "best")
+SELF_CONTAINING = []
+SELF_CONTAINING.append(SELF_CONTAINING)
+UNFOLDING = []
+for _ in range(30):
+    UNFOLDING = [UNFOLDING, UNFOLDING]
+DAMAGE = [
+    (sets("random", to=None), "no random in it"),
+    (sets("random", to=[]), "random: is empty"),
+    (sets("random", 0, to={}), "random: 'torch'"),
+    (sets("random", 0, "torch", to=torch.zeros(7, dtype=torch.uint8)), "random: "),
+    (sets("random", 0, "python", 1, to=torch.zeros(3)), "random: "),
+    (sets("random", 0, "numpy", 2, to=10**6), "random: no state of numpy's"),
+    (sets("random", 0, "cuda", to=[torch.zeros(3)]), "random: no state of a GPU's"),
+    (sets("batch_count", to="5"), "no batch_count in it"),
+    (sets("batch_count", to=True), "no batch_count in it"),
+    (sets("batch_count", to=-3), "batch_count: -3"),
+    (sets("batch_count", to=10**30), "nested values: a whole number of over 64 bits"),
+    (sets("global_step", to=7), "batch_count: 10 at step 7"),
+    (sets("bad_batches", to=-1), "bad_batches: -1"),
+    (sets("rate_factor", to=float("nan")), "rate_factor: nan"),
+    (sets("lr_schedulers", to=[{"last_epoch": float("nan")}]), "lr_schedulers"),
+    (sets("pytorch-lightning_version", to="newest"), "pytorch-lightning_version: "),
+    (sets("loops", to={"fit_loop": {}}), "loops in it"),
+    (sets("state_dict", to=[]), "no state_dict in it"),
+    (sets("state_dict", "generator.bias", to=lambda value: value / 0), "generator.bias is NaN or infinite"),
+    (sets("state_dict", "generator.bias", to="x"), "holds other than weights"),
+    (sets("state_dict", "generator.bias", to=torch.zeros(1).expand(1 << 40)), "tensors: claims more values"),
+    (
+        sets("state_dict", "generator.bias", to=torch.zeros(4)),
+        r"1 weights do not fit this config, first generator.bias",
+    ),
+    (lambda content: content["state_dict"].pop("generator.bias"), "1 weights do not fit this config"),
+    (sets("state_dict", "average.network.bias", to=torch.zeros(4)), r"average.network.bias is \(4,\)"),
+    (sets("optimizer_states", to=lambda states: states[:1]), "there are 1, and 2 optimizers"),
+    (sets("optimizer_states", to=lambda states: states[::-1]), "optimizer_states: is of other weights"),
+    (sets(*FIRST, "exp_avg", to=torch.zeros(3)), r"exp_avg is \(3,\)"),
+    (sets(*FIRST, "exp_avg", to=lambda value: value * float("nan")), "weight 0 has NaN"),
+    (sets(*FIRST, "step", to=torch.tensor(-1.0)), "step is no count"),
+    (sets(*FIRST, "step", to="x"), "step is no tensor"),
+    (sets(*FIRST, to={"step": torch.tensor(1.0)}), "has no exp_avg, exp_avg_sq"),
+    (sets("optimizer_states", 0, "state", to={10**6: {}}), "is of other weights"),
+    (sets("optimizer_states", 0, "param_groups", 0, "params", to=[[0]]), "is of other weights"),
+    (sets("callbacks", to=[]), "no callbacks in it"),
+    (sets("callbacks", "KeptCheckpoints", to=5), "callbacks: holds other than states"),
+    (sets("callbacks", "KeptCheckpoints", to={}), "callbacks: KeptCheckpoints: 'best'"),
+    (sets(*BEST, to=[["10", 1.0]]), "callbacks: KeptCheckpoints: the best are no batches"),
+    (sets(*BEST, to=[[10]]), "callbacks: KeptCheckpoints: "),
+    (sets("callbacks", "NonFinite", "times", to="x"), "callbacks: NonFinite: 'x' is no int"),
+    (sets("callbacks", "NonFinite", "in_a_row", to={"generator": 0}), "callbacks: NonFinite: has other entries"),
+    (sets("about", "audio", to=5), "about: does not say"),
+    (sets("about", to=SELF_CONTAINING), "no about in it"),
+    (sets("about", "more", to=SELF_CONTAINING), "nested too deeply"),
+    (sets("about", "more", to=UNFOLDING), "nested values: more than"),
+    (sets("about", "more", to=torch.zeros(2)), "about: holds a Tensor"),
+    (sets("latest", to={"generator/total": "x"}), "latest: holds other than numbers"),
+    (sets("loggers", to={"WandbLog": "x"}), "loggers: holds other than states"),
+]
+
+
+def test_damaged_content_is_told_and_the_checkpoint_before_is_used(two_domains, tmp_path, caplog):
+    folder = train(two_domains, tmp_path, "trainer.max_batches=20", "callbacks.validation=null")
+    last, previous = folder / "checkpoints" / "last.ckpt", folder / "checkpoints" / "previous.ckpt"
+    data = previous.read_bytes()
+    cfg = composed(*settings(two_domains, tmp_path, "callbacks.validation=null"))
+    module, _ = run.build(cfg)
+    callbacks = run.build_trainer(cfg, 0, run.Stop()).callbacks
+    for number, (damage, said) in enumerate(DAMAGE):
+        content = torch.load(io.BytesIO(data), weights_only=True)
+        damage(content)
+        torch.save(content, last)
+        caplog.clear()
+        point = run.fitting_point(run.resume_point("auto", folder), module, callbacks)
+        assert (point.path, point.batch_count) == (previous, 10), number
+        assert re.search(said, caplog.text), (number, said, caplog.text)
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert "\n" not in caplog.records[0].getMessage()
+        with pytest.raises(UserError, match=said):
+            run.fitting_point(run.resume_point(str(last.replace(tmp_path / "x.ckpt")), tmp_path), module, callbacks)
+
+
+def repacked(data, change=lambda name, content: content, **settings):
+    """The zip archive of a checkpoint written anew by Python."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", **settings) as new:
+        for name in old.namelist():
+            new.writestr(name, change(name, old.read(name)))
+    return out.getvalue()
+
+
+def flipped(data):
+    """One bit of a weight, which torch itself does not notice."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
+    place = largest.header_offset + 200 + largest.file_size // 2
+    return data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (flipped, "damaged or cut off"),
+        (lambda data: data[:-1], "damaged or cut off"),
+        (lambda data: data[:9000] + bytes(500) + data[9500:], "damaged or cut off"),
+        (lambda data: repacked(data, compression=zipfile.ZIP_DEFLATED), "damaged or cut off"),
+        (
+            lambda data: repacked(data, lambda name, content: content[:4] if "/data/" in name else content),
+            r"damaged or cut off|claims? (more|other)",
+        ),
+        (lambda data: pickle.dumps({"state_dict": 1}), "damaged or cut off"),
+        (lambda data: (100).to_bytes(8, "little") + b'{"a": 1}', "is a bundle"),
+    ],
+)
+def test_damaged_files_are_refused(damage, said, two_domains, tmp_path_factory, tmp_path):
+    kept = tmp_path_factory.getbasetemp() / "whole.ckpt"
+    if not kept.exists():
+        folder = train(two_domains, tmp_path, "trainer.max_batches=2", "callbacks.validation=null")
+        shutil.copy(folder / "checkpoints" / "last.ckpt", kept)
+    assert checkpoint_io.read(kept)["batch_count"] == 2
+    (tmp_path / "x.ckpt").write_bytes(damage(kept.read_bytes()))
+    with pytest.raises(UserError, match=said):
+        checkpoint_io.read(tmp_path / "x.ckpt")
+
+
+def test_what_is_no_file_is_no_checkpoint(tmp_path):
+    os.mkfifo(tmp_path / "pipe.ckpt")
+    for path in (tmp_path / "pipe.ckpt", tmp_path, tmp_path / "none.ckpt", Path("/dev/zero")):
+        with pytest.raises(UserError, match="cannot be read as a checkpoint"):
+            checkpoint_io.read(path)
+
+
+@pytest.mark.parametrize("names", [["best.safetensors"], ["best.safetensors", "checkpoints/best_0000020.safetensors"]])
+def test_damaged_copies_and_rows_do_not_block_a_resume(names, two_domains, tmp_path, caplog):
+    whole = train(two_domains, tmp_path / "whole", "trainer.max_batches=40")
+    folder = train(two_domains, tmp_path / "cut", "trainer.max_batches=23")
+    for name in names:
+        (folder / name).unlink()  # for both are one file
+        (folder / name).write_bytes(b"")
+    rows = (folder / "metrics.csv").read_bytes().splitlines(keepends=True)
+    (folder / "metrics.csv").write_bytes(b"".join([*rows[:2], b"\xff\x00,,,\n", b"x" * 200_000 + b"\n", *rows[2:]]))
+    typed(f"resume='{folder}'", "trainer.max_batches=40")
+    assert_same_files(whole, folder)
+    assert "2 of 8 rows are damaged; they are skipped" in caplog.text
+    kept, undamaged = ((path / "metrics.csv").read_text() for path in (folder, whole))
+    losses, kept_losses = ({tuple(row.split(",")[:5]) for row in text.splitlines()} for text in (undamaged, kept))
+    assert losses <= kept_losses
 
 
 def test_a_checkpoint_elsewhere_starts_a_new_run(two_domains, tmp_path):

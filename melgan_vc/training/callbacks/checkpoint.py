@@ -15,6 +15,7 @@ from torch import Tensor
 
 from melgan_vc.bundle import BEST_NAME, load
 from melgan_vc.errors import UserError
+from melgan_vc.spec import AudioSpec
 from melgan_vc.training.callbacks.checks import check_number, check_whole
 from melgan_vc.training.checkpoint_files import (
     FOLDER,
@@ -28,11 +29,12 @@ from melgan_vc.training.checkpoint_files import (
     candidates,
     duplicate,
 )
+from melgan_vc.training.checkpoint_io import read
 from melgan_vc.training.held_out import HeldOut, HeldOutListener, Monitor
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.ranks import agreed, from_first
 from melgan_vc.training.shards import whole
-from melgan_vc.training.snapshot import snapshot
+from melgan_vc.training.snapshot import snapshot, snapshot_of
 
 log = logging.getLogger(__name__)
 MEGABYTE = 1e6
@@ -75,7 +77,7 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         self.written = time.monotonic()
         if trainer.is_global_zero:
             self.check_space(trainer, module)
-            self.check_best(Path(trainer.default_root_dir), module.batch_count)
+            self.check_best(Path(trainer.default_root_dir), module, trainer.datamodule.audio)  # type: ignore[attr-defined]
         self.best = from_first(self.best)
 
     def check_space(self, trainer: L.Trainer, module: MelganVC) -> None:
@@ -95,17 +97,22 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         else:
             log.info("%s; %.1f GB are free", need, free / 1e9)
 
-    def check_best(self, run_dir: Path, batch: int) -> None:
-        """Make the best ones on the disk those of the training that is resumed.
+    def check_best(self, run_dir: Path, module: MelganVC, audio: AudioSpec) -> None:
+        """Make the best ones on the disk those of the training that is resumed, and bundles that are damaged again.
 
         A kill may have come before the last one had its second name; a best bundle from after the batch that the
-        training goes on from may not come to be again; a run that starts from another's checkpoint has none.
+        training resumes from may not come to be again; a run that starts from another's checkpoint has none.
         """
-        folder, best = run_dir / FOLDER, run_dir / BEST_NAME
+        folder, best, batch = run_dir / FOLDER, run_dir / BEST_NAME, module.batch_count
         if any(entry[0] == batch for entry in self.best) and not (folder / best_name(batch)).exists():
             duplicate(folder / LAST, folder / best_name(batch))
         self.best = [entry for entry in self.best if (folder / best_name(entry[0])).exists()]
-        if best.is_file() and load(best).provenance["batches"] > batch:
+        for entry in list(self.best):
+            checkpoint = folder / best_name(entry[0])
+            if batches_of(bundle_of(checkpoint)) is None and not rebuild_bundle(checkpoint, module, audio):
+                self.best.remove(entry)
+        batches = batches_of(best)
+        if best.exists() and (batches is None or batches > batch):
             abandon(best, folder)
         kept = bundle_of(folder / best_name(self.best[0][0])) if self.best else None
         if kept is not None and kept.is_file() and not (best.is_file() and best.samefile(kept)):
@@ -175,8 +182,32 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         return {"measure": self.monitor.measure, "best": [list(entry) for entry in self.best]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        entries = [(batch, score) for batch, score in state["best"]]
+        if any(type(batch) is not int or type(score) not in (int, float) for batch, score in entries):
+            raise ValueError("the best are no batches with scores")
         if state["measure"] == self.monitor.measure:
-            self.best = [(batch, score) for batch, score in state["best"]][: self.keep_best]
+            self.best = entries[: self.keep_best]
+
+
+def batches_of(bundle: Path) -> int | None:
+    """Return the batches that a bundle was trained for; None if there is no such file, or none that can be read."""
+    try:
+        return int(load(bundle).provenance.get("batches", 0)) if bundle.exists() else None
+    except UserError as error:
+        log.warning("warning: %s", error)
+        return None
+
+
+def rebuild_bundle(checkpoint: Path, module: MelganVC, audio: AudioSpec) -> bool:
+    """Make the bundle beside one of the best checkpoints again; False, with a warning, if that cannot be read."""
+    path = bundle_of(checkpoint)
+    try:
+        snapshot_of(read(checkpoint), module, audio).save(path)
+    except (UserError, RuntimeError) as error:  # damaged, or of other networks than are trained now
+        log.warning("warning: %s: no bundle can be made of it (%s)", checkpoint, str(error).partition("\n")[0])
+        return False
+    log.info("%s was missing or damaged: made again from %s", path, checkpoint.name)
+    return True
 
 
 def checkpoint_bytes(module: MelganVC) -> int:

@@ -1,12 +1,18 @@
 """metrics.csv: one table of all figures."""
 
 import csv
+import logging
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from lightning.pytorch.loggers import CSVLogger
 
 from melgan_vc.files import replacing
 from melgan_vc.training.loggers.base import RunLogger, Start
+
+log = logging.getLogger(__name__)
+DAMAGED = "metrics.damaged.csv"  # where a table goes that has no row to keep
 
 
 class CsvLog(RunLogger, CSVLogger):
@@ -19,6 +25,8 @@ class CsvLog(RunLogger, CSVLogger):
         path = Path(self.log_dir) / "metrics.csv"
         kept = rows_until(path, start.batch_count) if start.batch_count and path.is_file() else []
         if not kept:
+            if start.batch_count and path.is_file() and path.stat().st_size:
+                os.replace(path, path.with_name(DAMAGED))
             _ = self.experiment
             return
         with replacing(path) as temporary:
@@ -30,6 +38,26 @@ class CsvLog(RunLogger, CSVLogger):
 
 
 def rows_until(path: Path, batch: int) -> list[dict[str, str]]:
-    """The rows of a table up to a batch; a last line that was cut off in writing is not among them."""
-    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
-    return [row for row in csv.DictReader(whole.splitlines()) if int(row["step"]) <= batch]
+    """Return the rows of a table up to a batch; says how many are damaged, but for a last one cut off in writing."""
+    lines = path.read_bytes().rpartition(b"\n")[0].decode(errors="replace").replace("\0", "").splitlines()
+    names = next(csv.reader(lines[:1]), [])
+    if "step" not in names or len(set(names)) < len(names):
+        log.warning("warning: %s: no column step in its first line; its rows are skipped", path)
+        return []
+    found = [row_of(names, line) for line in lines[1:]]
+    damaged = sum(row is None for row in found)
+    if damaged:
+        log.warning("warning: %s: %d of %d rows are damaged; they are skipped", path, damaged, len(found))
+    return [row for row in found if row is not None and int(row["step"]) <= batch]
+
+
+def row_of(names: Sequence[str], line: str) -> dict[str, str] | None:
+    """A line of the table by its columns; None for what is no row of numbers."""
+    try:
+        (values,) = csv.reader([line])
+        row = dict(zip(names, values, strict=True))
+        for name, value in row.items():
+            int(value) if name == "step" else float(value or "nan")
+    except (ValueError, csv.Error):
+        return None
+    return row

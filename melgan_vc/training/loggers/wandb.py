@@ -2,8 +2,10 @@
 
 import logging
 import os
+import re
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,7 @@ class WandbLog(RunLogger, WandbLogger):
         self.last_of_all = -1
 
     def begin(self, start: Start) -> None:
-        if start.exact and "id" in start.memory:
+        if start.exact and re.fullmatch(r"[\w-]{1,64}", str(start.memory.get("id", ""))):
             self._wandb_init["id"] = start.memory["id"]
             self.read_back(start)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -80,9 +82,10 @@ class WandbLog(RunLogger, WandbLogger):
             step = int(row.pop("step"))
             self.log_metrics({key: float(value) for key, value in row.items() if value}, step)
         for folder in sorted(self.folder.glob("samples/batch_*")):
-            batch = int(folder.name.partition("_")[2])
-            if batch <= batch_count:
-                self.show(batch, folder)
+            number = folder.name.partition("_")[2]
+            if number.isdecimal() and int(number) <= batch_count:
+                with suppress(OSError, ValueError):  # a damaged picture or sound is not shown
+                    self.show(int(number), folder)
 
     def memory(self) -> dict[str, Any]:
         return {"id": str(self.experiment.id)}
