@@ -75,8 +75,10 @@ class Check:
                 yield self.unknown(key)
         elif not self.schema.is_known(key):
             yield self.unknown(key)
-        elif key not in FREE:
+        elif key in self.schema.mappings and None in self.schema.defaults.get(key, (None,)):  # or may be null
             yield from self.inside(key, value)
+        elif key not in FREE:
+            yield from self.of_value(key, value, self.schema.setting(key))
 
     def inside(self, key: str, mapping: DictConfig) -> Iterator[str]:
         for name in mapping:
@@ -101,7 +103,7 @@ class Check:
         """Yield what is wrong with a value by what its setting may be."""
         if value is None and self.schema.needs_path(key):
             return  # all that was not given is told together
-        plain = OmegaConf.to_container(value, resolve=False) if isinstance(value, ListConfig) else value
+        plain = OmegaConf.to_container(value, resolve=False) if isinstance(value, DictConfig | ListConfig) else value
         if setting is not None and not setting.accepts(plain):
             hint = "; several values at once need -m" if isinstance(plain, str) and "," in plain else ""
             yield f"{key} is {shown(plain)}: give {setting}{hint}{self.origin(key)}"

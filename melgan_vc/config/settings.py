@@ -12,6 +12,7 @@ from typing import Any
 
 LARGEST_SEED = 2**32 - 1
 LARGEST_WHOLE = 2**53
+LARGEST_NUMBER = 1e15
 
 
 class Kind(Enum):
@@ -81,10 +82,10 @@ class Setting:
                 return True
 
     def is_within(self, value: float) -> bool:
-        """Return whether a finite number lies within the limits."""
+        """Return whether a number lies within the limits."""
         return (
             not isinstance(value, bool)
-            and abs(value) < math.inf
+            and abs(value) <= LARGEST_NUMBER
             and self.lowest <= value <= self.highest
             and self.above < value < self.below
         )
