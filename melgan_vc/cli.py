@@ -160,6 +160,10 @@ def composition_error(text: str, command: str | None = None) -> str:
     if "missing EQUAL" in text:
         return f"{' '.join(text.split('See ')[0].split())}; write KEY=VALUE, as --help shows"
     text = re.sub(r"See https://hydra\.cc\S* for details", "", text)
+    if (unread := re.search(r"Could not load '([^']*)/([^/']*)'", text)) and command is not None:
+        group, name = unread.groups()
+        choices = schema_of(command).groups.get(group, [])
+        return f"{group}: there is no {name!r}; choose from {', '.join(choices)}"
     lines = [line.strip() for line in text.splitlines()]
     kept = [line for line in lines if line and not line.startswith(("full_key", "object_type", "reference_type"))]
     return " ".join(kept) + "; --help shows what can be set"

@@ -53,6 +53,12 @@ def test_with_several_jobs_a_comma_separates_values(given, wanted):
     assert quote_words(["-m", given], "train") == ["-m", wanted]
 
 
+@pytest.mark.parametrize("word", ["nonsense", "", "=5", "a b=3", "[x]=1"])
+def test_a_word_that_is_no_setting_is_refused(word):
+    with pytest.raises(UserError, match="is not KEY=VALUE"):
+        quote_words([word], "train")
+
+
 def test_options_and_what_follows_them_stay():
     words = ["-cd", "name=my, folder", "--help", "--cfg", "job"]
     assert quote_words(words, "train") == words

@@ -12,6 +12,7 @@ from melgan_vc.errors import UserError
 WITH_VALUE = {"-cd", "--config-dir", "-cp", "--config-path", "-cn", "--config-name", "-c", "--cfg", "-p", "--package",
               "-i", "--info", "--experimental-rerun"}  # fmt: skip  # options whose value is the next word
 SWEEP_FUNCTION = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag)\(.*\)", re.DOTALL)
+OVERRIDE = re.compile(r"\+{0,2}[\w$][\w.$/@:-]*=")
 QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 
 
@@ -27,13 +28,17 @@ def quote_words(words: Sequence[str], command: str) -> list[str]:
         command: whose settings they give.
 
     Raises:
-        UserError: several choices are given where one belongs.
+        UserError: several choices are given where one belongs, or a word is no setting.
     """
     several = bool({"-m", "--multirun"} & set(words))
     found = []
     for before, word in zip(["", *words], words, strict=False):
-        is_override = "=" in word and not word.startswith(("-", "~")) and before not in WITH_VALUE
-        found.append(quote_override(word, command, several) if is_override else word)
+        if word.startswith(("-", "~")) or before in WITH_VALUE:
+            found.append(word)
+            continue
+        if not OVERRIDE.match(word):
+            raise UserError(f"{word!r} is not KEY=VALUE, such as seed=1; --help shows what can be set")
+        found.append(quote_override(word, command, several))
     return found
 
 

@@ -11,6 +11,7 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import ResultDefault
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult, ConfigSource
@@ -123,6 +124,18 @@ class CheckedLoader(ConfigLoaderImpl):
             return super().load_sweep_config(master_config, sweep_overrides)
         finally:
             self.is_job = False
+
+    def get_group_options(
+        self,
+        group_name: str,
+        results_filter: ObjectType | None = ObjectType.CONFIG,
+        config_name: str | None = None,
+        overrides: list[str] | None = None,
+    ) -> list[str]:
+        if config_name is None and not overrides:  # as for --help: Hydra would copy all configs for each of its groups
+            options: list[str] = self.repository.get_group_options(group_name, results_filter)
+            return options
+        return super().get_group_options(group_name, results_filter, config_name, overrides)
 
     def is_group(self, override: Override) -> bool:
         return bool(self.repository.group_exists(override.key_or_group))

@@ -75,7 +75,8 @@ class Schema:
     def needs_path(self, key: str) -> bool:
         """Return whether a setting is a path that must be given."""
         setting = self.setting(key)
-        return setting is not None and setting.is_path and not setting.optional
+        inside_another = key.rpartition(".")[0] in self.defaults  # such as data.source, a folder or an entry
+        return setting is not None and setting.is_path and not setting.optional and not inside_another
 
     def nearest(self, key: str) -> str | None:
         """Return the known key that was probably meant: similar as a whole, or with the same last part."""

@@ -64,10 +64,14 @@ class Setting:
                 return isinstance(value, int) and self.is_within(value) and abs(value) <= LARGEST_WHOLE
             case Kind.NUMBER:
                 return isinstance(value, int | float) and self.is_within(value)
-            case Kind.TEXT | Kind.PATH:
+            case Kind.TEXT:
+                return isinstance(value, str) and (value != "" or self.optional)
+            case Kind.PATH:
                 return isinstance(value, str)
             case Kind.PATHS:
-                return isinstance(value, str) or (is_list(value) and all(isinstance(item, str) for item in value))
+                return isinstance(value, str) or (
+                    is_list(value) and len(value) > 0 and all(isinstance(item, str) and item for item in value)
+                )
             case Kind.NAMES:
                 return is_list(value) and all(
                     isinstance(item, str) and (not self.words or item in self.words) for item in value

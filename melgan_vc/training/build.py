@@ -53,7 +53,7 @@ def configured(what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
+    except (MisconfigurationException, TypeError, ValueError, RuntimeError, LookupError, ArithmeticError) as error:
         raise UserError(f"{what}: {error}") from error
 
 
