@@ -82,7 +82,7 @@ def joined(path: Path, file: BinaryIO, analysis: Analysis, number: int, stack: E
     notes = list(analysis.notes)
     first = begun(file, analysis.parts[0], number, notes, stack)
 
-    def blocks() -> Iterator[np.ndarray]:
+    def all_blocks() -> Iterator[np.ndarray]:
         yield from first.blocks
         for part in analysis.parts[1:]:
             with ExitStack() as inner:
@@ -91,7 +91,8 @@ def joined(path: Path, file: BinaryIO, analysis: Analysis, number: int, stack: E
                     yield from more.blocks
                 else:
                     notes.append(ffmpeg.CHANGES)
-                    yield from ffmpeg.converted(more, first.sample_rate, first.channels)
+                    blocks = ffmpeg.converted(more, first.sample_rate, first.channels)
+                    yield from ffmpeg.translated(blocks, PiecedFile(file, ()))
         if notes:
             tell(path, "; ".join(dict.fromkeys(notes)))
 
@@ -99,7 +100,7 @@ def joined(path: Path, file: BinaryIO, analysis: Analysis, number: int, stack: E
     if len(analysis.parts) > 1:
         known = [part.samples for part in analysis.parts]
         seconds = sum(count or 0 for count in known) / first.sample_rate if all(known) else 0.0
-    sound = named(path, checked(blocks(), first.sample_rate))
+    sound = named(path, checked(all_blocks(), first.sample_rate))
     return Stream(first.sample_rate, first.channels, first.subtype, seconds, first.tags, sound)
 
 

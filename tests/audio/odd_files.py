@@ -329,6 +329,9 @@ ODD: dict[str, Odd] = {
     ),
     "rate of 1 Hz": Odd(".wav", lambda: patched(by_libsndfile("WAV"), (24, struct.pack("<I", 1))), refused="1 Hz"),
     "rate of 3 GHz": Odd(".wav", lambda: patched(by_libsndfile("WAV"), (24, struct.pack("<I", 3 << 30))), refused="Hz"),
+    "aiff with a rate beyond all numbers": Odd(
+        ".aiff", lambda: after(by_libsndfile("AIFF"), b"COMM", b"\x7f\xfe", skip=12), refused="."
+    ),
     "255 channels": Odd(".wav", lambda: by_libsndfile("WAV", channels=255, seconds=0.1), refused="255 channels"),
     "page named au": Odd(".au", lambda: PAGE, refused="web page"),
     "page named mp3": Odd(".mp3", lambda: PAGE, refused="web page"),

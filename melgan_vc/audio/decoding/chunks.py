@@ -167,7 +167,7 @@ def aiff(window: Window, start: int) -> Found:
             break
     if common < 0 or data < 0:
         return Part(((start, window.size),), "aiff", True), (), None
-    rate = mantissa * 2.0 ** ((exponent & 0x7FFF) - 16383 - 63)
+    rate = mantissa * 2.0 ** min((exponent & 0x7FFF) - 16383 - 63, 64)
     plain = codec in (b"NONE", b"twos", b"sowt", b"raw ", b"fl32", b"FL32", b"fl64", b"FL64", b"in24", b"in32")
     width = max(1, channels * -(-bits // 8))
     second = (rate * width) or 1.0
@@ -181,10 +181,15 @@ def aiff(window: Window, start: int) -> Found:
         length = 8 + frames * width if plain else there
         pieces: list[Piece] = [
             (start, start + 4),
-            struct.pack(">I", data + length - start - 8),
+            struct.pack(">I", min(data + length - start - 8, LARGEST - 1)),
             (start + 8, common + 2),
         ]
-        pieces += [struct.pack(">I", frames), (common + 6, data - 4), struct.pack(">I", length), (data, data + length)]
+        pieces += [
+            struct.pack(">I", min(frames, LARGEST - 1)),
+            (common + 6, data - 4),
+            struct.pack(">I", min(length, LARGEST - 1)),
+            (data, data + length),
+        ]
         return Part(tuple(pieces), "aiff", True), (), None
     check_present(there - 8, (max(stated, 8 + frames * width) if plain else stated) - 8, second if plain else 0.0)
     following = joined(window, data + stated + stated % 2, (b"FORM",))

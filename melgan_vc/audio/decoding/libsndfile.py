@@ -1,5 +1,6 @@
 """Decoding by libsndfile."""
 
+import io
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ from melgan_vc.audio.decoding.analysis import Part, UnknownError, UnusableError,
 from melgan_vc.audio.decoding.blocks import Decoded, block_length, check_format, counted
 from melgan_vc.audio.decoding.pieces import PiecedFile
 
+BUFFER = 1 << 16  # bytes
 EXACT = ("wav", "w64", "aiff", "au", "caf", "flac", "voc", "iff", "nistsphere", "ircam", "paf", "avr")
 MEANINGLESS = (
     "not a regular file",
@@ -33,7 +35,7 @@ def decode(file: PiecedFile, part: Part) -> tuple[Decoded, soundfile.SoundFile]:
     """
     try:
         with quiet(part):
-            sound = soundfile.SoundFile(file)
+            sound = soundfile.SoundFile(io.BufferedReader(file, BUFFER))  # libmpg123 reads some bytes at a time
     except FAILURES as error:
         raise UnknownError(unreadable(error, file)) from error
     try:

@@ -19,6 +19,7 @@ from melgan_vc.audio.decoding.headers import (
 )
 from melgan_vc.audio.decoding.pieces import Piece, Window
 
+MOST_TRIED = 500_000  # places where a frame may start
 BLOCK = 1 << 16  # bytes that are looked at together
 MARKS = re.compile(b"Xing|Info|VBRI")
 CHAIN = 4  # frames in a row that prove a format; fewer where the file ends with the last of them
@@ -46,11 +47,13 @@ class Run:
 def first_frame(window: Window, read: Callable[[bytes], Frame | None], start: int, end: int) -> int | None:
     """Return where a chain of frames starts; None where none does in [start, end)."""
     first = b"\xff" if read is not ac3_frame else b"\x0b\x77"
-    position = window.find(first, start, end)
-    while position >= 0:
+    position = start - 1
+    for _ in range(MOST_TRIED):
+        position = window.find(first, position + 1, end)
+        if position < 0:
+            return None
         if is_chain(window, read, position):
             return position
-        position = window.find(first, position + 1, end)
     return None
 
 
