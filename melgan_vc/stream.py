@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from melgan_vc import terminal
 from melgan_vc.bundle_header import read_header
 from melgan_vc.cli import command
 from melgan_vc.errors import UserError
@@ -42,8 +43,8 @@ def main(cfg: DictConfig) -> None:
     session = Session(LiveSteps(converter, inverter, cfg.gate_db), settings)
     say(f"{cfg.input} to {cfg.output}: {rate} Hz, channels: {settings.channels}")
     say(
-        f"latency {1000 * session.latency:.0f} ms for what must be known, and {cfg.block_ms:.0f} ms for a block, "
-        "besides computing and devices; Ctrl-C ends"
+        f"latency: {1000 * session.latency:.0f} ms + {cfg.block_ms:.0f} ms block, plus compute and device buffers; "
+        "press Ctrl-C to stop"
     )
     blocks = by_pipe(cfg, session) if cfg.input == "stdin" else by_devices(cfg, session)
     every = max(1, round(cfg.report_seconds / session.block_seconds))
@@ -51,10 +52,11 @@ def main(cfg: DictConfig) -> None:
         for count, _ in enumerate(blocks, start=1):
             if count % every == 0:
                 say(session.report())
-    except (KeyboardInterrupt, BrokenPipeError):
+    except KeyboardInterrupt:
         pass  # how live conversion ends
-    if session.clock.blocks % every:
-        say(session.report())
+    finally:
+        if session.clock.blocks % every:
+            say(session.report())
 
 
 def check(cfg: DictConfig) -> None:
@@ -79,8 +81,10 @@ def by_pipe(cfg: DictConfig, session: "Session") -> Iterator[None]:
     from melgan_vc.inference.pcm import Pcm
 
     pcm = Pcm(cfg.format, cfg.channels)
-    out = sys.stdout.buffer
-    for block in pcm.read(sys.stdin.buffer, session.settings.block):
+    given, out = getattr(sys.stdin, "buffer", None), getattr(sys.stdout, "buffer", None)
+    if given is None or out is None:
+        raise UserError("standard input and output carry no raw samples here; run this in a terminal")
+    for block in pcm.read(given, session.settings.block):
         out.write(pcm.bytes(session.step(block)))
         out.flush()
         yield
@@ -103,7 +107,7 @@ def by_devices(cfg: DictConfig, session: "Session") -> Iterator[None]:
 
 
 def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    terminal.say(line, error=True)
 
 
 if __name__ == "__main__":

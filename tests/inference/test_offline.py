@@ -1,4 +1,8 @@
-from contextlib import contextmanager
+import errno
+import io
+import os
+import sys
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -9,6 +13,9 @@ import pytest
 import soundfile
 import torch
 
+from melgan_vc import convert
+from melgan_vc.audio import decode
+from melgan_vc.audio.decode import Stream
 from melgan_vc.audio.griffin_lim import GriffinLim
 from melgan_vc.audio.loudness import loudness
 from melgan_vc.audio.mel import MelTransform
@@ -16,10 +23,12 @@ from melgan_vc.errors import UserError
 from melgan_vc.inference.converter import Converter
 from melgan_vc.inference.jobs import Job, plan
 from melgan_vc.inference.offline import OfflineConverter
-from melgan_vc.inference.recording import Source, of_array
+from melgan_vc.inference.recording import Conversion, Source, of_array, of_file
 from melgan_vc.inference.translation import TranslationSteps
 from tests.audio.test_frames import loudest_of
 from tests.conftest import TINY_AUDIO, hum
+
+EMPTY = Stream(8000, 1, "FLOAT", 0.0, {}, iter(()))
 
 
 @pytest.mark.parametrize(
@@ -212,3 +221,94 @@ def test_wrong_settings_are_refused(tiny_bundle, settings, said):
 def test_arrays_that_cannot_be_converted_are_refused(tiny_bundle, waveform):
     with pytest.raises(UserError, match="the waveform"):
         offline(tiny_bundle).convert(waveform, 8000)
+
+
+def test_one_recordings_trouble_with_files_is_its_own(tiny_bundle, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    long = "n" * 251 + ".wav"
+    for name in ("a.wav", "blocked/b.wav", "blocked_too/b.wav", "gone.wav", "hard.wav", "link.wav", long):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(folder / name, hum(0.2, 8000, 150, 1), 8000)
+    out.mkdir()
+    (out / "blocked").touch()
+    (out / "blocked_too").symlink_to("nowhere")
+    (out / "hard.wav").hardlink_to(folder / "hard.wav")
+    (folder / "link.wav").rename(out / "link.wav")
+    (folder / "link.wav").symlink_to(out / "link.wav")
+    files = sorted(path for path in folder.rglob("*.wav"))
+    jobs = plan(files, folder, out)
+    (folder / "gone.wav").unlink()
+    before = (out / "link.wav").read_bytes()
+    outcomes = {job.job.path.name: job.error for job in offline(tiny_bundle).convert_files(jobs) if job.error}
+    assert sorted(outcomes) == ["b.wav", "gone.wav", "hard.wav", "link.wav"]
+    assert "is an input of this command" in str(outcomes["hard.wav"]) and "input" in str(outcomes["link.wav"])
+    assert "a file is where a folder is needed" in str(outcomes["b.wav"]) and "gone.wav" in str(outcomes["gone.wav"])
+    assert (out / "link.wav").read_bytes() == before and (out / "a.wav").is_file() and (out / long).is_file()
+    assert not list(out.rglob("*.part"))
+
+
+def test_an_output_folder_is_not_left_through_links(tiny_bundle, tmp_path):
+    soundfile.write(tmp_path / "a.wav", hum(0.2, 8000, 150, 1), 8000)
+    for name in ("out", "elsewhere", "out/inside"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "out" / "away").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "out" / "near").symlink_to("inside")
+    jobs = [Job(tmp_path / "a.wav", tmp_path / "out" / name / "a.wav", tmp_path / "out") for name in ("away", "near")]
+    away, near = offline(tiny_bundle).convert_files(jobs)
+    assert "leads out of the output folder" in str(away.error) and near.error is None
+    assert not list((tmp_path / "elsewhere").iterdir())
+    with pytest.raises(UserError, match="holds the input folder"):
+        plan([tmp_path / "out" / "a.wav"], tmp_path / "out", tmp_path, overwrite=True)
+
+
+@pytest.mark.parametrize("change", ["stereo", "longer", "rate"])
+def test_a_recording_that_changes_between_two_readings_is_named(tiny_bundle, tmp_path, change):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, hum(0.5, 8000, 150, 1), 8000)
+    source = of_file(path, tmp_path / "out" / "a.wav")
+    conversion = Conversion(source, TranslationSteps(Converter(tiny_bundle)).front_end, "each")
+    sound = np.stack([hum(0.6, 8000, 150, 1)] * (2 if change == "stereo" else 1), 1)
+    soundfile.write(path, sound, 16000 if change == "rate" else 8000)
+    with closing(conversion), pytest.raises(UserError, match=r"a\.wav: was changed while it was converted"):
+        list(conversion.blocks)
+
+
+def test_a_few_samples_that_are_no_sound_are_silence_and_many_are_refused(tiny_bundle, caplog):
+    sound = hum(1, 8000, 150, 1)
+    silenced, spoiled = sound.copy(), sound.copy()
+    silenced[3000:3050], spoiled[3000:3050] = 0, 1e30
+    wanted, found = (offline(tiny_bundle).convert(one[None], 8000) for one in (silenced, spoiled))
+    assert np.array_equal(wanted, found) and "50 samples" in caplog.text
+    with pytest.raises(UserError, match="export the recording again"):
+        offline(tiny_bundle).convert(32768 * sound[None], 8000)
+
+
+def test_a_full_disk_ends_all(tiny_bundle, tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "a.wav", hum(0.2, 8000, 150, 1), 8000)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        list(offline(tiny_bundle).convert_files([Job(tmp_path / "a.wav", tmp_path / "out" / "a.wav")]))
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("seconds", [0.0, 2.0, 1e9])
+def test_the_bar_needs_no_true_length(tiny_bundle, tmp_path, monkeypatch, seconds):
+    class Screen(io.StringIO):
+        def isatty(self):
+            return True
+
+    soundfile.write(tmp_path / "a.wav", hum(5, 8000, 150, 1), 8000)
+    monkeypatch.setattr(sys, "stderr", screen := Screen())
+    monkeypatch.setattr(decode, "opened", contextmanager(lambda path: iter([replace(EMPTY, seconds=seconds)])))
+    with convert.sound_bar([Job(tmp_path / "a.wav", tmp_path / "b.wav")]) as bar:
+        bar.start_t -= 10  # the delay is over
+        bar.update(1)
+        bar.update(4)
+        bar.refresh()
+    shown = screen.getvalue()
+    assert "5 s of sound" in shown if seconds != 2.0 else "5/5 s of sound" in shown
+    assert "1000000000" not in shown and "00:00:" not in shown
