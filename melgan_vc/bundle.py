@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from melgan_vc.bundle_header import BEST_NAME, BYTES, FORMAT, NAME, Entry, locate, opened, unreadable
+from melgan_vc.bundle_header import BEST_NAME, BYTES, FORMAT, LARGEST_WEIGHTS, NAME, Entry, locate, opened, unreadable
 from melgan_vc.config.targets import is_trusted, trust_advice
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
@@ -24,7 +24,10 @@ from melgan_vc.spec import AudioSpec, ChunkSpec, shortened
 __all__ = ["BEST_NAME", "NAME", "Bundle", "build", "load", "locate", "pack"]
 
 NETWORKS = "melgan_vc.networks."
-TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64}
+TYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+    "I64": torch.int64, "I32": torch.int32, "U8": torch.uint8, "BOOL": torch.bool,
+}  # fmt: skip
 SIMPLE = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}  # types that an annotation lets pass
 PIECE = 1 << 20  # values that are read at once
 MOST_CHUNK_CELLS = 1 << 21  # values of one chunk
@@ -98,6 +101,7 @@ def pack(
     state = folded_state(trained)
     if not all(torch.isfinite(value).all() for value in state.values()):
         raise UserError("the generator's weights are NaN or infinite: the training diverged; lower optim.generator.lr")
+    check_holdable(state)
     kind = type(generator)
     plain = dict(arguments)
     if "spectral" in inspect.signature(kind).parameters:
@@ -106,6 +110,19 @@ def pack(
         folded = kind(**plain)
     folded.load_state_dict(state)
     return Bundle(folded.eval(), plain, audio, chunk, provenance)
+
+
+def check_holdable(state: Mapping[str, Tensor]) -> None:
+    """Refuse weights that could be written, but would not be read again."""
+    odd = [f"{name} is of type {value.dtype}" for name, value in state.items() if value.dtype not in TYPES.values()]
+    if odd:
+        raise UserError(f"networks.generator: {odd[0]}, which no bundle holds; give it real numbers")
+    size = sum(value.numel() * value.element_size() for value in state.values())
+    if size > LARGEST_WEIGHTS:
+        raise UserError(
+            f"networks.generator: its weights take {size >> 20} MiB, and a bundle holds {LARGEST_WEIGHTS >> 20}; "
+            "make it smaller"
+        )
 
 
 def load(path: Path, trust: Sequence[str] = ()) -> Bundle:
@@ -198,16 +215,17 @@ def check_entries(network: nn.Module, entries: Mapping[str, Entry], path: Path) 
     wanted = network.state_dict()
     for name in sorted(wanted.keys() | entries.keys()):
         shape = tuple(wanted[name].shape) if name in wanted else "nothing"
-        there = entries[name].shape if name in entries else "missing"
-        if there != shape:
+        found = entries[name].shape if name in entries else "missing"
+        if found != shape:
             raise UserError(
-                f"{path}: the weights do not fit the generator it names ({name:.60} is {there}, {shape} expected); "
+                f"{path}: the weights do not fit the generator it names ({name:.60} is {found}, {shape} expected); "
                 "export it again"
             )
-        if TYPES[entries[name].dtype].is_floating_point != wanted[name].is_floating_point():
+        there, type_ = TYPES[entries[name].dtype], wanted[name].dtype
+        if there != type_ and not (there.is_floating_point and type_.is_floating_point):
             raise UserError(
                 f"{path}: the weights do not fit the generator it names ({name:.60} is of type {entries[name].dtype}, "
-                f"{wanted[name].dtype} expected); export it again"
+                f"{type_} expected); export it again"
             )
 
 

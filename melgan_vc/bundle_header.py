@@ -18,7 +18,7 @@ VERSION = 2
 FORMAT = f"melgan_vc bundle {VERSION}"
 NAME = "bundle.safetensors"
 BEST_NAME = "best.safetensors"  # of a run: the best by a held-out measure
-BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8}  # of a value; I64 are counters
+BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U8": 1, "BOOL": 1}  # of a value
 LARGEST_HEADER = 1 << 20
 LARGEST_WEIGHTS = 1 << 30
 MOST_DIMENSIONS = 8
@@ -139,7 +139,7 @@ def tensors(content: Mapping[str, Any], start: int) -> Iterator[tuple[str, Entry
     for name, entry in sorted(listed.items(), key=lambda item: item[1]["data_offsets"]):
         dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         if dtype not in BYTES:
-            raise ValueError(f"{name!r:.60} is of type {dtype!r:.20}, not floating point")
+            raise ValueError(f"{name!r:.60} is of type {dtype!r:.20}, which no bundle has")
         if len(shape) > MOST_DIMENSIONS or not all(type(size) is int and size >= 0 for size in (*shape, begin, end)):
             raise ValueError(f"{name!r:.60} has a shape or a place that is none")
         if begin != place or end - begin != math.prod(shape) * BYTES[dtype]:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -74,7 +75,7 @@ def digests(files: Mapping[str, Path], memory: Path, progress: bool = True) -> t
                 failures[name] = reason
     new = [name for name in missing if name in found]
     if new:
-        entries = {os.path.realpath(files[name]): [list(found[name].stamp), found[name].sha256] for name in new}
+        entries = {place: entry(place, found[name]) for name in new for place in [os.path.realpath(files[name])]}
         with suppress(OSError, UserError), replacing(memory) as temporary:  # else they are hashed again
             temporary.write_text(json.dumps(known | entries), encoding="utf-8")
     return {name: found[name] for name in files if name in found}, failures
@@ -86,14 +87,20 @@ def remembered(memory: Path) -> dict[str, list[Any]]:
         found = parse(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return {path: entry for path, entry in found.items() if is_entry(entry)} if isinstance(found, dict) else {}
+    return {path: entry for path, entry in found.items() if is_entry(path, entry)} if isinstance(found, dict) else {}
 
 
-def is_entry(entry: Any) -> bool:
-    """Return whether something is a stamp and a hash."""
-    if not isinstance(entry, list) or len(entry) != 2:
+def entry(path: str, digest: Digest) -> list[Any]:
+    """Return what the memory keeps of a file: its stamp, its hash, and a checksum of both, for a hash is believed."""
+    return [list(digest.stamp), digest.sha256, zlib.crc32(json.dumps([path, digest.stamp, digest.sha256]).encode())]
+
+
+def is_entry(path: str, found: Any) -> bool:
+    """Return whether something is what :func:`entry` gives for a file."""
+    if not isinstance(found, list) or len(found) != 3 or not is_stamp(found[0]):
         return False
-    return is_stamp(entry[0]) and isinstance(entry[1], str) and HEX.fullmatch(entry[1]) is not None
+    is_hash = isinstance(found[1], str) and HEX.fullmatch(found[1]) is not None
+    return is_hash and found == entry(path, Digest(found[1], tuple(found[0])))
 
 
 def digest_or_reason(path: Path) -> tuple[Digest | None, str]:

@@ -217,6 +217,18 @@ def test_bad_entries_in_the_memory_of_hashes_are_dropped(voices, tmp_path, text)
     assert prepare(voices, tmp_path / "p").content == expected.content
 
 
+def test_a_garbled_hash_in_the_memory_is_not_believed(voices, tmp_path) -> None:
+    expected = prepare(voices, tmp_path / "p")
+    memory = tmp_path / "p" / preparing.HASHES
+    (voices / "0.wav").touch()
+    prepare(voices, tmp_path / "p")
+    entries = json.loads(memory.read_text())
+    for found in entries.values():
+        found[1] = "0" * 8 + found[1][8:]
+    memory.write_text(json.dumps(entries))
+    assert prepare(voices, tmp_path / "p").content == expected.content
+
+
 def meanwhile(monkeypatch: pytest.MonkeyPatch, name: str, change) -> None:
     """Do something to a recording after it was decoded and before it is written down."""
     plain = units.append
