@@ -425,7 +425,7 @@ def test_damaged_copies_and_rows_do_not_block_a_resume(names, two_domains, tmp_p
     (folder / "metrics.csv").write_bytes(b"".join([*rows[:2], b"\xff\x00,,,\n", b"x" * 200_000 + b"\n", *rows[2:]]))
     typed(f"resume='{folder}'", "trainer.max_batches=40")
     assert_same_files(whole, folder)
-    assert "2 of 8 rows are damaged; they are skipped" in caplog.text
+    assert re.search(r"2 of \d+ rows are damaged; they are skipped", caplog.text)
     kept, undamaged = ((path / "metrics.csv").read_text() for path in (folder, whole))
     losses, kept_losses = ({tuple(row.split(",")[:5]) for row in text.splitlines()} for text in (undamaged, kept))
     assert losses <= kept_losses
