@@ -20,6 +20,8 @@ EXACT = ("wav", "w64", "aiff", "au", "caf", "flac", "voc", "iff", "nistsphere", 
 MEANINGLESS = (
     "not a regular file",
     "No such file",
+    "<none>",
+    "BufferedReader",
     "Invalid data found",
     "PiecedFile",
     "Error number",
