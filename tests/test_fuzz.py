@@ -1,0 +1,107 @@
+"""A fixed few hundred cases of the fuzzer pass, and the fuzzer catches what it is there for."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from melgan_vc.errors import UserError
+from tests.conftest import ROOT
+from tools.fuzz import canary, sandbox
+from tools.fuzz.sandbox import FAILED, INPUT, REFUSED, SURVIVED, Limits, Outcome
+
+MEGABYTE = 1 << 20
+
+
+def outcome_of(body, folder: Path) -> Outcome:
+    """Run a case whose body does something on purpose."""
+    (folder / INPUT).mkdir()
+    limits = Limits(seconds=2.0, memory=200 * MEGABYTE)
+    refusal = lambda error: str(error) if isinstance(error, UserError) else None  # noqa: E731
+    for found in sandbox.run(lambda given, work: body(given, work), folder, limits, refusal):
+        if found is not None:
+            return found
+        time.sleep(0.002)
+    raise AssertionError
+
+
+def refuse(*_):
+    raise UserError("x: is no recording; give one")
+
+
+def end(*_):
+    print("error: x: is no recording", file=sys.stderr)
+    raise SystemExit(1)
+
+
+def fail(*_):
+    raise KeyError("samples")
+
+
+def hide_memory(*_):
+    try:
+        bytearray(500 * MEGABYTE)
+    except MemoryError as error:
+        raise UserError("damaged") from error
+
+
+def hang(*_):
+    while True:
+        time.sleep(0.01)
+
+
+def leave(given, work):
+    with open("../escaped", "w"):  # noqa: PTH123
+        pass
+
+
+def follow(given, work):
+    (work / "link").symlink_to(given.parent / "outside.txt")
+    (work / "link").write_text("x")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "said"),
+    [
+        (lambda given, work: (work / "out").write_text("x") and None, SURVIVED, ""),
+        (refuse, REFUSED, "is no recording"),
+        (end, REFUSED, "is no recording"),
+        (lambda given, work: "samples: not finite", FAILED, "not finite"),
+        (lambda given, work: sys.exit(1), FAILED, "0 lines for the user"),
+        (fail, FAILED, "KeyError: 'samples'"),
+        (hang, FAILED, "hangs"),
+        (lambda given, work: bytearray(500 * MEGABYTE) and None, FAILED, "memory"),
+        (hide_memory, FAILED, "damaged"),
+        (lambda given, work: os.abort(), FAILED, "SIGABRT"),
+        (lambda given, work: os._exit(3), FAILED, "code 3"),
+        (leave, FAILED, "writes outside"),
+        (follow, FAILED, "writes outside"),
+        (lambda given, work: (given.parent / "outside.txt").unlink(), FAILED, "writes outside"),
+        (lambda given, work: (given / "new").mkdir(), FAILED, "writes outside"),
+        (lambda given, work: os.system("true"), FAILED, "starts a process"),
+        (lambda given, work: subprocess.run(["true"], check=True), FAILED, "starts a process"),
+        (lambda given, work: socket.create_connection(("127.0.0.1", 9)), FAILED, "connects"),
+        (lambda given, work: canary.call("x"), FAILED, "called with"),
+    ],
+)
+def test_what_a_case_must_not_do_is_caught(body, kind, said, tmp_path):
+    found = outcome_of(body, tmp_path)
+    assert (found.kind, said in found.what) == (kind, True), found
+
+
+def test_a_few_hundred_cases_pass(tmp_path):
+    areas = "decode,bundle,evaluation,h5,live"
+    words = [f"area={areas}", "cases=200", "seed=1", f"keep={tmp_path}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.fuzz", *words],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "200 cases in" in done.stdout
