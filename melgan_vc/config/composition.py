@@ -71,7 +71,8 @@ class CheckedRepository(ConfigRepository):
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
         super().initialize_sources(config_search_path)
         self.sources = [
-            CheckedFiles(source.provider, source.path) if type(source) is FileConfigSource else source
+            # By its scheme: Hydra executes the module of its class a second time when it looks for plug-ins.
+            CheckedFiles(source.provider, source.path) if source.scheme() == FileConfigSource.scheme() else source
             for source in self.sources
         ]
 

@@ -1,7 +1,11 @@
 """Configs as commands compose them: what nothing reads is refused, and what was asked for takes effect."""
 
+import importlib.util
+
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from omegaconf import OmegaConf
 
 from melgan_vc.config import composition
@@ -197,3 +201,16 @@ def test_types_of_entries_are_those_of_their_classes():
                 same = {found.kind, wanted.kind} <= {Kind.TEXT, Kind.PATH, Kind.CHOICE}
                 assert same or found.kind is wanted.kind, (key, name, found, wanted)
                 assert found.optional or not wanted.optional, (key, name, "may be null")
+
+
+def test_files_are_read_with_limits_whichever_copy_of_hydras_class_would_read_them(tmp_path, monkeypatch):
+    """When it looks for plug-ins, Hydra executes the module of its class again."""
+    copy = importlib.util.module_from_spec(importlib.util.find_spec(FileConfigSource.__module__))
+    copy.__spec__.loader.exec_module(copy)
+    (tmp_path / "mine.yaml").write_text("name: [a\n")
+    found = composition.CheckedRepository.__new__(composition.CheckedRepository)
+    sources = [copy.FileConfigSource("command-line", f"file://{tmp_path}")]
+    monkeypatch.setattr(ConfigRepository, "initialize_sources", lambda self, path: setattr(self, "sources", sources))
+    found.initialize_sources(None)
+    with pytest.raises(UserError, match=r"mine\.yaml, line \d+: is not YAML"):
+        found.sources[0].load_config("mine")

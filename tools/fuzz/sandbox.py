@@ -116,6 +116,8 @@ class Watch:
         )
         real = str(followed)
         self.is_on = True
+        if "__pycache__" in whole.parts:  # compiled code of ours, such as numba keeps it
+            return
         if not any(real == one or real.startswith(f"{one}/") for one in self.allowed):
             self.forbid(f"writes outside: {event} {real!r:.200}")
 
