@@ -11,7 +11,10 @@ from melgan_vc.training.code_state import code_state
 
 def card_of(cfg: DictConfig, data: ChunkDataModule) -> dict[str, Any]:
     """Minutes of each domain that train, the commit, and what ``card`` of a config states."""
-    stated: Any = OmegaConf.to_container(cfg.get("card") or OmegaConf.create(), resolve=True)
+    given = cfg.get("card") or OmegaConf.create()
+    if not isinstance(given, DictConfig):
+        raise UserError(f"card is {given!r:.60}: give card.licence and card.consent")
+    stated: Any = OmegaConf.to_container(given, resolve=True)
     for name, value in stated.items():
         if value is not None and not isinstance(value, str):
             raise UserError(f"card.{name} is {value!r}: give a text")
