@@ -1,6 +1,7 @@
 """Load all that cases need before they are forked, and see that every seed is good as it is."""
 
 import gc
+import importlib
 import logging
 import threading
 import warnings
@@ -15,6 +16,10 @@ from tools.fuzz.areas import Area
 from tools.fuzz.sandbox import INPUT, WORK
 from tools.fuzz.seeds import in_a_child, write_folder
 
+MODULES = (  # that look around when they are imported: for fonts, for sockets, for a place to keep compiled code
+    "matplotlib.font_manager", "melgan_vc.audio.kernels", "melgan_vc.training.loggers.wandb", "melgan_vc.training.run",
+)  # fmt: skip
+
 
 def quieten() -> None:
     """Keep this process to one thread, and libraries from saying what nobody wants to know here."""
@@ -22,6 +27,8 @@ def quieten() -> None:
     tqdm.tqdm.monitor_interval = 0  # else it has a thread of its own
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
+    for name in MODULES:
+        importlib.import_module(name)
 
 
 def check_seed(area: Area, name: str, kind: str, home: Path) -> None:
