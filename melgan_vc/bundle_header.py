@@ -25,7 +25,8 @@ MOST_DIMENSIONS = 8
 ZIP = b"PK\x03\x04"  # how a checkpoint begins
 TEXTS: Mapping[str, tuple[type, ...]] = {"batches": (int,), "experiment": (str, int, float, bool), "version": (str,)}
 TABLES: Mapping[str, tuple[type, ...]] = {  # and of what type their values are
-    "code": (str, bool), "data": (str,), "card": (str, type(None)), "minutes": (int, float), "held_out": (int, float),
+    "code": (str, bool), "data": (str,), "card": (str, type(None)), "minutes": (int, float),
+    "held_out": (int, float, type(None)),  # None: could not be measured
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import logging
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from melgan_vc.bundle import BEST_NAME, NAME, load
+from melgan_vc.bundle import BEST_NAME, NAME
 from melgan_vc.config.stored import escape
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.data.splits import RECORDED, recorded_least
@@ -43,7 +43,7 @@ from melgan_vc.training.run_config import (
 )
 from melgan_vc.training.run_directory import claimed, full_disk_explained, reserved
 from melgan_vc.training.shards import whole
-from melgan_vc.training.snapshot import snapshot
+from melgan_vc.training.snapshot import load_own, snapshot
 from melgan_vc.training.stop import Stop
 
 log = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ def finish(cfg: DictConfig, trainer: L.Trainer, module: MelganVC, data: ChunkDat
     """
     run_dir = Path(cfg.run_dir)
     log.info("%s: all %d batches are trained; for more, raise trainer.max_batches", run_dir, point.batch_count)
-    if ranks.from_first(bundled_batches(run_dir / NAME)) == point.batch_count:
+    if ranks.from_first(bundled_batches(run_dir / NAME, module)) == point.batch_count:
         return
     restore(trainer, module, point)
     trainer.datamodule = data  # type: ignore[attr-defined]
@@ -229,10 +229,10 @@ def finish(cfg: DictConfig, trainer: L.Trainer, module: MelganVC, data: ChunkDat
             logger.close(failed)
 
 
-def bundled_batches(path: Path) -> int | None:
-    """The batch that a bundle was written after; None if there is none that can be read."""
+def bundled_batches(path: Path, module: MelganVC) -> int | None:
+    """Return the batch that a bundle was written after; None if there is none that can be read."""
     try:
-        return load(path).provenance.get("batches")
+        return load_own(path, module).provenance.get("batches")
     except UserError:
         return None
 
@@ -258,6 +258,11 @@ def export(
     log.info("bundle: %s (%d batches)", run_dir / NAME, module.batch_count)
     for path in (run_dir / NAME, run_dir / BEST_NAME):
         if path.is_file():
-            kept = load(path).provenance
+            kept = load_own(path, module).provenance
             for logger in loggers:
-                logger.publish(path, {"batches": kept["batches"], **kept.get("held_out", {})})
+                logger.publish(path, {"batches": kept["batches"], **measured(kept)})
+
+
+def measured(provenance: Mapping[str, Any]) -> dict[str, float]:
+    """Return the held-out measures in a bundle's provenance, without those that could not be measured."""
+    return {name: value for name, value in (provenance.get("held_out") or {}).items() if value is not None}

@@ -2,11 +2,12 @@
 
 import copy
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from melgan_vc.bundle import Bundle, pack
+from melgan_vc.bundle import Bundle, load, pack
 from melgan_vc.data.splits import RECORDED
 from melgan_vc.spec import AudioSpec
 from melgan_vc.training.module import MelganVC
@@ -53,3 +54,16 @@ def provenance_of(about: Mapping[str, Any], batches: int, measures: Mapping[str,
     if measures:
         provenance["held_out"] = dict(measures)
     return provenance
+
+
+def load_own(path: Path, module: MelganVC) -> Bundle:
+    """Read a bundle of a training's own run; the package of its generator is trusted, for it runs already.
+
+    Args:
+        path: of the file.
+        module: of the training.
+
+    Raises:
+        UserError: see :func:`melgan_vc.bundle.load`.
+    """
+    return load(path, (type(module.generator).__module__,))

@@ -13,7 +13,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
-from melgan_vc.bundle import BEST_NAME, load
+from melgan_vc.bundle import BEST_NAME
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
 from melgan_vc.training.callbacks.checks import check_number, check_whole
@@ -34,7 +34,7 @@ from melgan_vc.training.held_out import HeldOut, HeldOutListener, Monitor
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.ranks import agreed, from_first
 from melgan_vc.training.shards import whole
-from melgan_vc.training.snapshot import snapshot, snapshot_of
+from melgan_vc.training.snapshot import load_own, snapshot, snapshot_of
 
 log = logging.getLogger(__name__)
 MEGABYTE = 1e6
@@ -109,9 +109,9 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         self.best = [entry for entry in self.best if (folder / best_name(entry[0])).exists()]
         for entry in list(self.best):
             checkpoint = folder / best_name(entry[0])
-            if batches_of(bundle_of(checkpoint)) is None and not rebuild_bundle(checkpoint, module, audio):
+            if batches_of(bundle_of(checkpoint), module) is None and not rebuild_bundle(checkpoint, module, audio):
                 self.best.remove(entry)
-        batches = batches_of(best)
+        batches = batches_of(best, module)
         if best.exists() and (batches is None or batches > batch):
             abandon(best, folder)
         kept = bundle_of(folder / best_name(self.best[0][0])) if self.best else None
@@ -189,10 +189,10 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
             self.best = entries[: self.keep_best]
 
 
-def batches_of(bundle: Path) -> int | None:
+def batches_of(bundle: Path, module: MelganVC) -> int | None:
     """Return the batches that a bundle was trained for; None if there is no such file, or none that can be read."""
     try:
-        return int(load(bundle).provenance.get("batches", 0)) if bundle.exists() else None
+        return int(load_own(bundle, module).provenance.get("batches", 0)) if bundle.exists() else None
     except UserError as error:
         log.warning("warning: %s", error)
         return None
