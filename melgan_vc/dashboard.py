@@ -1,12 +1,12 @@
 """python -m melgan_vc.dashboard: the Weights & Biases view of a project, printed or saved."""
 
-import sys
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
 from melgan_vc.cli import command
 from melgan_vc.config.paths import expand_user
+from melgan_vc.terminal import say
 from melgan_vc.training import dashboard
 
 
@@ -19,9 +19,9 @@ def main(cfg: DictConfig) -> None:
 
         found = runs.read(expand_user(folder), settings["measure"])
         for line in found.skipped:
-            print(line, file=sys.stderr)
+            say(line, error=True)
         settings |= {"group": runs.logged_as(found.entries), "swept": runs.swept(found.entries)}
-    print(dashboard.run(dashboard.View.of(**settings), save, show))
+    say(dashboard.run(dashboard.View.of(**settings), save, show))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from melgan_vc import __version__
 from melgan_vc.cli import command
 from melgan_vc.config.paths import expand_user
 from melgan_vc.spec import AudioSpec, ChunkSpec
+from melgan_vc.terminal import say
 
 
 @command("import_notebook")
@@ -25,7 +26,7 @@ def main(cfg: DictConfig) -> None:
         settle=False,
     )
     bundle.save(output)
-    print(f"wrote {output}: {hop} mel bins, {networks.channels} channels, {networks.splits} chunks of {networks.width}")
+    say(f"wrote {output}: {hop} mel bins, {networks.channels} channels, {networks.splits} chunks of {networks.width}")
 
 
 if __name__ == "__main__":

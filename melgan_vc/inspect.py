@@ -4,6 +4,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from melgan_vc.cli import command
+from melgan_vc.terminal import say
 
 
 @command("inspect")
@@ -43,7 +44,7 @@ def main(cfg: DictConfig) -> None:
     source, target = found
     output = expand_user(cfg.output)
     summary = data_report.write(output, found, advice(source, target, doubles(found)))
-    print(f"\n{summary}\n\nLook and listen: {output / data_report.PAGE}")
+    say(f"\n{summary}\n\nLook and listen: {output / data_report.PAGE}")
 
 
 if __name__ == "__main__":

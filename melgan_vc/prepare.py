@@ -1,6 +1,5 @@
 """python -m melgan_vc.prepare: make the mels of both domains before training."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from melgan_vc.cli import command
+from melgan_vc.terminal import say
 
 if TYPE_CHECKING:
     from melgan_vc.data.store import MelStore
@@ -51,7 +51,7 @@ def main(cfg: DictConfig) -> None:
             report(domain, error.store)
             continue
         if made is None:
-            print(f"{domain}: part {work.shard} is done; others are left")
+            say(f"{domain}: part {work.shard} is done; others are left")
             continue
         stores[domain] = made
         report(domain, made, write(made, streaming, data["validation_share"]).address if streamed else made.folder)
@@ -66,9 +66,9 @@ def report(domain: str, made: "MelStore", place: Path | str | None = None) -> No
     from melgan_vc.data.left_out import NAMED, counts, on_a_line
 
     for reason in list(made.left_out.values())[NAMED:]:
-        print(f"  {on_a_line(reason)}", file=sys.stderr)
+        say(f"  {on_a_line(reason)}", error=True)
     where = f", in {place}" if place is not None else ""
-    print(f"{domain}: {counts(made)}, {made.seconds / 60:.1f} min{where}")
+    say(f"{domain}: {counts(made)}, {made.seconds / 60:.1f} min{where}")
 
 
 if __name__ == "__main__":

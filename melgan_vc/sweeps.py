@@ -26,6 +26,7 @@ from melgan_vc.evaluation import leaderboard, runs
 from melgan_vc.evaluation.runs import FAILURE, JOB
 from melgan_vc.files import replacing
 from melgan_vc.measures.better import BETTER, NO_WAY
+from melgan_vc.terminal import say
 
 log = logging.getLogger(__name__)
 DISTINCT = (Role.MEANING, Role.PLACE)  # settings with one of these roles make a job another one
@@ -98,7 +99,7 @@ def job_folder(home: Path, overrides: Sequence[str]) -> Path:
         home: of the sweep.
         overrides: of the job.
     """
-    swept = json.loads((home / SWEEP).read_text(encoding="utf-8")) if (home / SWEEP).is_file() else []
+    swept = read_swept(home / SWEEP)
     told = {override.lstrip("+"): override.lstrip("+~").partition("=")[0] for override in overrides}
     telling = sorted(override for override, key in told.items() if key in swept or role_of(key) in DISTINCT)
     identity = hashlib.sha256(json.dumps(telling).encode()).hexdigest()[:8]
@@ -109,6 +110,15 @@ def job_folder(home: Path, overrides: Sequence[str]) -> Path:
     rounded = re.sub(r"\d+\.\d{4,}", lambda number: f"{float(number[0]):.4g}", "__".join(parts))
     readable = re.sub(r"[^\w.=+-]+", "_", rounded)[:LONGEST]
     return home / f"{readable}-{identity}"
+
+
+def read_swept(path: Path) -> list[str]:
+    """Return the keys that a sweep goes through, as its start noted them; none where the note is missing or damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    except (OSError, ValueError, RecursionError):
+        return []
+    return [key for key in found if isinstance(key, str)] if isinstance(found, list) else []
 
 
 class SweepReport(Callback):
@@ -129,7 +139,7 @@ class SweepReport(Callback):
         home = expand_user(config.hydra.sweep.dir)
         measure = measure_of(config)
         with explained():
-            print(f"\n{leaderboard.write(home, measure, home)}")
+            say(f"\n{leaderboard.write(home, measure, home)}")
             failed = [one.name for one in runs.read(home, measure).entries if one.failure is not None]
             if failed:
                 raise UserError(

@@ -5,6 +5,7 @@ import logging
 import os
 import select
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -90,7 +91,10 @@ class LogHandler(logging.Handler):
 
 
 class Bar(tqdm):
-    """A progress bar on a terminal, and nothing elsewhere; a total that turns out too low is raised."""
+    """A progress bar on a terminal, and nothing elsewhere unless ``disable=False`` asks for it.
+
+    A total that turns out too low is raised. What nobody can read any more ends no work.
+    """
 
     total: float | None
 
@@ -98,6 +102,17 @@ class Bar(tqdm):
         settings = {"disable": None, "file": sys.stderr, "delay": 1, "dynamic_ncols": True} | settings
         settings["desc"] = printable(settings.get("desc") or "")
         super().__init__(*args, **settings)
+
+    @staticmethod
+    def status_printer(file: Any) -> Callable[[str], None]:
+        """Return a function that draws the bar's line; where it cannot be written, it is not drawn."""
+        draw = tqdm.status_printer(file)
+
+        def draw_if_possible(line: str) -> None:
+            with suppress(OSError, ValueError):
+                draw(line)
+
+        return draw_if_possible
 
     def update(self, n: float | None = 1) -> bool | None:
         """Count what was done."""

@@ -4,8 +4,8 @@ import sys
 from typing import Any
 
 import lightning as L
-from tqdm import tqdm
 
+from melgan_vc.terminal import Bar
 from melgan_vc.training.module import MelganVC
 
 SECONDS_ON_SCREEN, SECONDS_IN_A_FILE = 0.2, 20.0  # between two updates
@@ -15,16 +15,17 @@ class BatchProgress(L.Callback):
     """Batches done, batches a second and time left; losses go to the loggers."""
 
     def __init__(self) -> None:
-        self.bar: tqdm[Any] | None = None
+        self.bar: Bar | None = None
 
     def on_train_batch_start(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
         if self.bar is not None:
             return
-        self.bar = tqdm(  # not before: what is said at the start would share its line
+        self.bar = Bar(  # not before: what is said at the start would share its line
             desc="training",
             initial=module.batch_count,
             total=module.batch_count + int(trainer.num_training_batches),
             unit="batch",
+            delay=0,
             mininterval=SECONDS_ON_SCREEN if sys.stderr.isatty() else SECONDS_IN_A_FILE,
             disable=not trainer.is_global_zero,
         )
