@@ -191,9 +191,10 @@ class OfflineConverter:
                 going, ended = self.translate_step(running, failed)
                 yield Batch(failed, going, ended)
                 running = [one for one, _ in going]
-        finally:
+        except GeneratorExit:  # not at an error of its own: batches that were given before are still being inverted
             for one in running:
                 one.conversion.close()
+            raise
 
     def begun(self, key: Key, conversion: Conversion) -> Running[Key]:
         translations = [self.translation.start(loudest) for loudest in conversion.survey.loudest]

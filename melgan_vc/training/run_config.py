@@ -163,8 +163,9 @@ def goes_on(cfg: DictConfig) -> bool:
 
 
 def newest_run(folder: Path) -> Path | None:
-    """The run of a folder with the newest checkpoint, if there is any."""
-    runs = {path.parent.parent: path.stat().st_mtime for path in folder.glob(f"*/{FOLDER}/*.ckpt")}
+    """Return the run of a folder with the newest checkpoint; None where there is none."""
+    files = [path for path in folder.glob(f"*/{FOLDER}/*.ckpt") if path.is_file()]  # no broken links
+    runs = {path.parent.parent: path.stat().st_mtime for path in files}
     return max(runs, key=lambda run: runs[run]) if runs else None
 
 
