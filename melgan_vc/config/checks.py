@@ -87,7 +87,7 @@ class Check:
     def of_leaf(self, key: str, value: Any) -> Iterator[str]:
         """Yield what is wrong with a value that is no mapping."""
         if key in self.schema.mappings:
-            removable = key.rpartition(".")[0] in OPEN_GROUPS or None in self.schema.defaults.get(key, ())
+            removable = key.rpartition(".")[0] in (*OPEN_GROUPS, *FREE) or None in self.schema.defaults.get(key, ())
             if value is None and removable:
                 return
             if value is None or key not in self.schema.defaults:
