@@ -48,7 +48,7 @@ def trained(two_domains, tmp_path_factory):
 def test_train_leaves_a_run(trained):
     rows = list(csv.DictReader((trained / "metrics.csv").read_text().splitlines()))
     assert {"generator/travel", "generator/identity", "discriminator/hinge_real"} <= rows[0].keys()
-    assert [int(row["step"]) for row in rows] == [2, 4, 6]
+    assert [int(row["step"]) for row in rows] == [2, 4, 6, 6]  # and the validation at the end
     checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
     assert checkpoint["batch_count"] == 6
     assert bundle.load(trained).provenance["batches"] == 6
@@ -58,7 +58,7 @@ def test_train_leaves_a_run(trained):
 def test_the_card_tells_what_the_bundle_is(trained, tmp_path):
     done = run_command("card", f"bundle={trained}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    for words in ("batches: 6", "source: 0.1 minutes, sha256", "nothing was measured", "consent: both agreed, in 2026"):
+    for words in ("batches: 6", "source: 0.1 minutes, sha256", "measured_at_batch: 6", "consent: both agreed, in 2026"):
         assert words in done.stdout
     assert "licence: not stated" in done.stdout
 

