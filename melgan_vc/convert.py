@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from melgan_vc.inference.offline import OfflineConverter
 
 log = logging.getLogger(__name__)
+IN_A_LINE = 3  # failures that the last line names
 FEWEST_BYTES = 8  # of a second of sound, in any format
 LONGEST = 60.0  # seconds that a recording may last with fewer
 
@@ -72,7 +73,22 @@ def main(cfg: DictConfig) -> None:
         one = skipped == 1
         say(f"{there} and {'was' if one else 'were'} skipped; overwrite=true converts {'it' if one else 'them'} again")
     if failures:
-        raise UserError(f"{len(failures)} of {len(planned)} recordings could not be converted: {'; '.join(failures)}")
+        raise UserError(summary(failures, len(planned)))
+
+
+def summary(failures: "list[str]", count: int) -> str:
+    """Return how many recordings failed, and why: of a few in the same line, of more in lines printed before it.
+
+    Args:
+        failures: what is wrong, with each recording's name.
+        count: of all recordings.
+    """
+    head = f"{len(failures)} of {count} recordings could not be converted"
+    if len(failures) <= IN_A_LINE:
+        return f"{head}: {'; '.join(failures)}"
+    for failure in failures:
+        say(f"  {failure}", error=True)
+    return f"{head}; each is named above"
 
 
 def prepared(planned: "list[Job]", originals: Originals, overwrite: bool) -> "tuple[list[Job], list[str]]":
