@@ -24,6 +24,8 @@ class CsvLog(RunLogger, CSVLogger):
     def begin(self, start: Start) -> None:
         path = Path(self.log_dir) / "metrics.csv"
         kept = rows_until(path, start.batch_count) if start.batch_count and path.is_file() else []
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            os.replace(path, path.with_name(DAMAGED))  # a run from elsewhere must not have us write where a link leads
         if not kept:
             if start.batch_count and path.is_file() and path.stat().st_size:
                 os.replace(path, path.with_name(DAMAGED))
