@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from melgan_vc.audio.decode import check_file
 from melgan_vc.data.arrays import is_stamp, stamp
 from melgan_vc.data.manifest import parse
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
+from melgan_vc.terminal import Bar
 
 THREADS = 4
 HEX = re.compile("[0-9a-f]{64}")
@@ -66,8 +65,9 @@ def digests(files: Mapping[str, Path], memory: Path, progress: bool = True) -> t
         else:
             missing[name] = path
     with ThreadPoolExecutor(THREADS) as pool:
-        made = tqdm(pool.map(digest_or_reason, missing.values()), total=len(missing), desc="hashing", unit="file",
-                    disable=not progress, delay=2)  # fmt: skip
+        results = pool.map(digest_or_reason, missing.values())
+        disable = None if progress else True
+        made = Bar(results, total=len(missing), desc="hashing", unit="file", disable=disable, delay=2)
         for name, (digest, reason) in zip(missing, made, strict=True):
             if digest is not None:
                 found[name] = digest

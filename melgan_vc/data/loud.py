@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
-from tqdm import tqdm
 
 from melgan_vc.data.splits import Segment
 from melgan_vc.data.store import Arrays
 from melgan_vc.spec import AudioSpec
+from melgan_vc.terminal import Bar
 
 SILENCE_DB = 40.0  # under the loudest bin of a recording
 AT_ONCE = 65536  # frames that are looked at at a time
@@ -27,7 +27,7 @@ def loud_stretches(
         audio: of the mels.
     """
     found: list[Segment] = []
-    for segment in tqdm(segments, desc="looking for silence", unit="recording", delay=2):
+    for segment in Bar(segments, desc="looking for silence", unit="recording", delay=2):
         loudest = loudest_bins(arrays[segment.shard], segment)
         silent = loudest < loudest.max() - 2 * SILENCE_DB / audio.range_db
         before = np.concatenate([[0], np.cumsum(silent)])

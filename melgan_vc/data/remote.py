@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from melgan_vc.errors import UserError
 from melgan_vc.files import sync
+from melgan_vc.terminal import Bar
 
 S3 = "s3://"
 LARGEST_TEXT = 1_000_000_000  # bytes of a manifest or index
@@ -62,7 +61,7 @@ def put(folder: Path, address: str, last: str) -> None:
     bucket, start = parted(address)
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     with explained(address) as (client, _):
-        for name in tqdm(sorted(names, key=lambda name: name == last), desc="uploading", unit="file", delay=1):
+        for name in Bar(sorted(names, key=lambda name: name == last), desc="uploading", unit="file", delay=1):
             client.upload_file(str(folder / name), bucket, f"{start}/{name}")
     shutil.rmtree(folder)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from melgan_vc.config.paths import expand_user
 from melgan_vc.data import remote
@@ -25,6 +24,7 @@ from melgan_vc.data.store import MelStore
 from melgan_vc.errors import UserError
 from melgan_vc.files import alone
 from melgan_vc.spec import AudioSpec
+from melgan_vc.terminal import Bar
 
 log = logging.getLogger(__name__)
 VERSION = 1
@@ -200,7 +200,7 @@ def write_shards(store: MelStore, folder: Path, content: str, share: float, leas
         (folder / role).mkdir(parents=True)
         shards, number = library().Cache(str(folder / role), chunk_bytes=SHARD), 0
         segments: Sequence[Segment] = getattr(split, role)
-        for segment in tqdm(segments, desc=f"writing shards, {role}", unit="recording", delay=1):
+        for segment in Bar(segments, desc=f"writing shards, {role}", unit="recording", delay=1):
             mel = store.arrays[segment.shard][segment.offset : segment.offset + segment.frames]
             lines.append(asdict(items[segment.path]) | {"role": role, "offset": number, "frames": segment.frames})
             for piece in np.array_split(mel, -(-len(mel) // PIECE)):

@@ -14,12 +14,11 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from melgan_vc.data.meter import Meter
 from melgan_vc.data.units import Settings, Unit, do
 from melgan_vc.errors import UserError
 from melgan_vc.memory import keep_freed_memory
+from melgan_vc.terminal import Bar
 
 log = logging.getLogger(__name__)
 TRACE = "decoding.txt"
@@ -46,12 +45,13 @@ def processes(workers: int | str, memory_gb: float, units: Sequence[Unit], each:
 def work(units: Sequence[Unit], folder: Path, settings: Settings, count: int, progress: bool) -> None:
     """Do units, the largest first, in ``count`` processes, or here if that is 0."""
     todo = sorted(units, key=lambda unit: unit.size, reverse=True)
-    with tqdm(desc="preparing", total=sum(unit.size for unit in units), unit="B", unit_scale=True, delay=1,
-              disable=not progress) as bar:  # fmt: skip
+    total = sum(unit.size for unit in units)
+    disable = None if progress else True
+    with Bar(desc="preparing", total=total, unit="B", unit_scale=True, disable=disable) as bar:
         start, finished = time.monotonic(), 0
         for meter, done in results(todo, folder, settings, count):
             finished += done
-            bar.update(max(finished, min(meter.size, bar.total), bar.n) - bar.n)
+            bar.update(max(finished, min(meter.size, total), bar.n) - bar.n)
             hours = meter.seconds / 3600
             speed = meter.seconds / max(time.monotonic() - start, 1e-9)
             bar.set_postfix_str(f"{hours:.2f} h of sound, {speed:.0f}x real time", refresh=False)

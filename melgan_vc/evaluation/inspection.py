@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from tqdm import tqdm
 
 from melgan_vc.audio.stream import FrontEnd
 from melgan_vc.data.corpora import Corpus, Recording
@@ -20,6 +19,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.measures.recordings import Sound, alike, measure
 from melgan_vc.measures.voice import voiced_f0
 from melgan_vc.spec import AudioSpec
+from melgan_vc.terminal import Bar
 
 log = logging.getLogger(__name__)
 PITCHED, PITCHED_SECONDS = 12, 15.0  # recordings whose F0 is measured, and how much of each
@@ -122,7 +122,7 @@ def inspect(
     """
     store = listening.store
     examined = chosen([item for item in store.items if item.path not in split.silent], hours)
-    bar = tqdm(examined, desc=f"measuring the {name}", unit="recording", delay=2)
+    bar = Bar(examined, desc=f"measuring the {name}", unit="recording", delay=2)
     return Domain(
         name=name,
         place=corpus.place,
@@ -204,7 +204,7 @@ def pitches(listening: Listening, items: Sequence[Item]) -> np.ndarray:
     frames = int(PITCHED_SECONDS * audio.sample_rate / audio.hop_length)
     some = sorted(items, key=lambda one: unit_hash(one.path))[:PITCHED]
     found = []
-    for item in tqdm(some, desc="estimating pitch", unit="recording", delay=2):
+    for item in Bar(some, desc="estimating pitch", unit="recording", delay=2):
         start = max(0, (item.frames - frames) // 2)
         piece = listening.piece_or_none(item, start, frames)
         if piece is not None:
