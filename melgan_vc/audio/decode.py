@@ -7,9 +7,8 @@ estimates are not believed: a recording is read to its end.
 import errno
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +16,7 @@ import numpy as np
 
 from melgan_vc.audio.decoding import ffmpeg, libsndfile
 from melgan_vc.audio.decoding.analysis import Analysis, Part, UnknownError, UnusableError
-from melgan_vc.audio.decoding.blocks import BLOCK_SECONDS, Decoded, checked
+from melgan_vc.audio.decoding.blocks import BLOCK_SECONDS, Stream, checked
 from melgan_vc.audio.decoding.formats import SOUND_ALONE, SUFFIXES, UNREADABLE, analyze, by_magic
 from melgan_vc.audio.decoding.pieces import PiecedFile, Window
 from melgan_vc.errors import UserError
@@ -27,28 +26,6 @@ __all__ = ["BLOCK_SECONDS", "SUFFIXES", "UNREADABLE", "Stream", "check_file", "h
 log = logging.getLogger(__name__)
 TOLD: set[tuple[str, str]] = set()  # notes that this process has logged, by file
 MOST_NOTES = 50  # that a process logs
-
-
-@dataclass(frozen=True)
-class Stream:
-    """A recording that is being decoded.
-
-    Attributes:
-        sample_rate: in Hz.
-        channels: (C).
-        subtype: libsndfile's name of the sample format, such as PCM_24; "FLOAT" for what is stored lossily.
-        seconds: that its header states; 0 where it states none.
-        tags: title, artist and the like, by libsndfile's names for them.
-        blocks: of samples (N, C) float32, full scale at 1, one after the other. Iterating raises UserError where the
-            recording is damaged, truncated, empty, or has NaN or infinite samples.
-    """
-
-    sample_rate: int
-    channels: int
-    subtype: str
-    seconds: float
-    tags: Mapping[str, str]
-    blocks: Iterator[np.ndarray]
 
 
 @contextmanager
@@ -65,7 +42,7 @@ def opened(path: Path, stream: int = 0) -> Iterator[Stream]:
     check_file(path)
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(path.open("rb"))
+            file = stack.enter_context(path.open("rb", buffering=0))
             analysis = analyze(Window(file))
             found = joined(path, file, analysis, stream, stack)
         except UnusableError as error:
@@ -104,7 +81,7 @@ def joined(path: Path, file: BinaryIO, analysis: Analysis, number: int, stack: E
     return Stream(first.sample_rate, first.channels, first.subtype, seconds, first.tags, sound)
 
 
-def begun(file: BinaryIO, part: Part, number: int, notes: list[str], stack: ExitStack) -> Decoded:
+def begun(file: BinaryIO, part: Part, number: int, notes: list[str], stack: ExitStack) -> Stream:
     """Begin to decode a part by libsndfile, or where that cannot, by FFmpeg.
 
     Args:
@@ -112,19 +89,20 @@ def begun(file: BinaryIO, part: Part, number: int, notes: list[str], stack: Exit
         notes: to which decoders add what a user should know.
         stack: closes it.
     """
+    unknown = None
     if part.by_libsndfile and number == 0:
         try:
             found, sound = libsndfile.decode(PiecedFile(file, part.pieces), part)
-        except UnknownError as error:
-            try:
-                found, container = ffmpeg.decode(PiecedFile(file, part.pieces), part, number, notes.append)
-            except UnusableError as other:
-                raise (error if "unknown format" in str(other) else other) from None
-            stack.callback(container.close)
+            stack.callback(sound.close)
             return found
-        stack.callback(sound.close)
-        return found
-    found, container = ffmpeg.decode(PiecedFile(file, part.pieces), part, number, notes.append)
+        except UnknownError as error:
+            unknown = error
+    try:
+        found, container = ffmpeg.decode(PiecedFile(file, part.pieces), part, number, notes.append)
+    except UnusableError as error:
+        if unknown is not None and "unknown format" in str(error):
+            raise unknown from None
+        raise
     stack.callback(container.close)
     return found
 

@@ -247,6 +247,10 @@ ODD: dict[str, Odd] = {
     "webm named ogg": Odd(".ogg", lambda: by_ffmpeg("webm", "libopus"), 3),
     "wma named wav": Odd(".wav", lambda: by_ffmpeg("asf", "wmav2"), 3),
     "mp2": Odd(".mp2", lambda: by_ffmpeg("mp2", "mp2"), 3),
+    "wav behind a tag": Odd(".wav", lambda: id3() + by_libsndfile("WAV"), 3),
+    "w64 of unknown length behind a tag": Odd(
+        ".w64", lambda: id3() + patched(by_libsndfile("W64"), (16, bytes(8)), (w64_data(), bytes(8))), 3
+    ),
     "mp3 behind a tag": Odd(".mp3", lambda: id3() + by_libsndfile("MP3"), 3),
     "mp3 behind zeros": Odd(".mp3", lambda: bytes(5000) + by_libsndfile("MP3"), 3),
     "flac behind a tag": Odd(".flac", lambda: id3() + by_libsndfile("FLAC"), 3),
@@ -327,6 +331,9 @@ ODD: dict[str, Odd] = {
     "m4a with an unknown codec": Odd(
         ".m4a", lambda: by_ffmpeg("mp4", "aac").replace(b"mp4a", b"apac").replace(b"esds", b"free"), refused="codec"
     ),
+    "flac with a wrong bit": Odd(".flac", lambda: flipped(by_libsndfile("FLAC")), refused="damaged"),
+    "encrypted m4a": Odd(".m4a", lambda: by_ffmpeg("mp4", "aac").replace(b"mp4a", b"drms"), refused="encrypted"),
+    "no channels": Odd(".wav", lambda: patched(by_libsndfile("WAV"), (22, bytes(2))), refused="damaged"),
     "rate of 1 Hz": Odd(".wav", lambda: patched(by_libsndfile("WAV"), (24, struct.pack("<I", 1))), refused="1 Hz"),
     "rate of 3 GHz": Odd(".wav", lambda: patched(by_libsndfile("WAV"), (24, struct.pack("<I", 3 << 30))), refused="Hz"),
     "aiff with a rate beyond all numbers": Odd(

@@ -47,6 +47,11 @@ class Analysis:
     notes: tuple[str, ...] = ()
 
 
+def longer(stated: float, there: float) -> str:
+    """Return what is told of a file that holds more seconds than it states."""
+    return f"its header says {stated:.2f} s, but it holds {there:.2f} s; all of it is used"
+
+
 def cut_off(there: float, stated: float, unit: str = "s") -> UnusableError:
     """Return the error of a file that states more than it holds."""
     numbers = f"{there:.2f} s of {stated:.2f} s" if unit == "s" else f"{there:,.0f} of {stated:,.0f} {unit}"

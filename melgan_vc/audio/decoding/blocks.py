@@ -1,11 +1,11 @@
 """Blocks of samples on their way out of a decoder: checked, counted, and of one layout."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from melgan_vc.audio.decoding.analysis import UnusableError, cut_off
+from melgan_vc.audio.decoding.analysis import UnusableError, cut_off, longer
 
 BLOCK_SECONDS = 10
 LARGEST_BLOCK = 1 << 22  # samples of all channels
@@ -14,23 +14,24 @@ MOST_CHANNELS = 64
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """What a decoder gives of a part.
+class Stream:
+    """A recording, or a part of one, that is being decoded.
 
     Attributes:
         sample_rate: in Hz.
         channels: (C).
-        subtype: libsndfile's name of the sample format.
-        seconds: that are stated; 0 where nobody knows.
-        tags: by libsndfile's names.
-        blocks: (N, C) float32.
+        subtype: libsndfile's name of the sample format, such as PCM_24; "FLOAT" for what is stored lossily.
+        seconds: that its header states; 0 where it states none.
+        tags: title, artist and the like, by libsndfile's names for them.
+        blocks: of samples (N, C) float32, full scale at 1, one after the other. Iterating raises an error where they
+            are damaged, or fewer than stated.
     """
 
     sample_rate: int
     channels: int
     subtype: str
     seconds: float
-    tags: dict[str, str]
+    tags: Mapping[str, str]
     blocks: Iterator[np.ndarray]
 
 
@@ -71,11 +72,14 @@ def grouped(pieces: Iterator[np.ndarray], length: int) -> Iterator[np.ndarray]:
         yield np.concatenate(held)
 
 
-def counted(blocks: Iterator[np.ndarray], rate: int, least: int) -> Iterator[np.ndarray]:
+def counted(
+    blocks: Iterator[np.ndarray], rate: int, least: int, note: Callable[[str], None] | None = None
+) -> Iterator[np.ndarray]:
     """Pass on blocks (N, C), and refuse them where they end too soon.
 
     Args:
         least: samples of each channel that must come.
+        note: told where more came, if that is odd.
 
     Raises:
         UnusableError: fewer came.
@@ -86,6 +90,8 @@ def counted(blocks: Iterator[np.ndarray], rate: int, least: int) -> Iterator[np.
         yield block
     if count < least:
         raise cut_off(count / rate, least / rate)
+    if note is not None and count > least:
+        note(longer(least / rate, count / rate))
 
 
 def checked(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:

@@ -7,7 +7,7 @@ says what is there.
 import struct
 from collections.abc import Callable, Iterator
 
-from melgan_vc.audio.decoding.analysis import Analysis, Part, cut_off
+from melgan_vc.audio.decoding.analysis import Analysis, Part, cut_off, longer
 from melgan_vc.audio.decoding.pieces import Piece, Window
 
 UNKNOWN_SIZE = 0x7FFF0000  # bytes; a 32-bit size above was written before the size was known, if the file has less
@@ -55,11 +55,11 @@ def uncounted(window: Window, end: int, second: float) -> bool:
     return not is_name(window.at(end, 4)) and not is_name(window.at(end + 1, 4)) and any(window.at(end, 1 << 16))
 
 
-def in_turn(window: Window, analyze: Callable[[Window, int], Found]) -> Analysis:
-    """Analyze files that were joined, one after the other."""
+def in_turn(window: Window, analyze: Callable[[Window, int], Found], first: int) -> Analysis:
+    """Analyze files that were joined, one after the other, from the first one on."""
     parts: list[Part] = []
     notes: tuple[str, ...] = ()
-    start: int | None = 0
+    start: int | None = first
     while start is not None:
         part, more, start = analyze(window, start)
         parts.append(part)
@@ -123,11 +123,6 @@ def wav_samples(
     if uncounted(window, data + stated, second):
         return there, (longer(stated / second, there / second),)
     return stated, ()
-
-
-def longer(stated: float, there: float) -> str:
-    """Return what is told of a file that holds more than it says."""
-    return f"its header says {stated:.2f} s, but it holds {there:.2f} s; all of it is used"
 
 
 def joined(window: Window, end: int, names: tuple[bytes, ...]) -> int | None:
@@ -218,7 +213,7 @@ def au(window: Window, start: int) -> Found:
 
 def w64(window: Window, start: int) -> Found:
     """Analyze a Sony Wave64 file."""
-    position, second = 40, 1.0
+    position, second = start + 40, 1.0
     for _ in range(MOST_CHUNKS):
         head = window.at(position, 24).ljust(24, b"\0")
         size = int.from_bytes(head[16:], "little")
@@ -228,8 +223,9 @@ def w64(window: Window, start: int) -> Found:
         if head[:4] == b"data" and head[4:16] == W64_TAIL:
             data, there = position + 24, window.size - position - 24
             if there > 0 and (size <= 24 or size >= 1 << 62):
-                whole, count = struct.pack("<Q", window.size), struct.pack("<Q", there + 24)
-                return Part(((0, 16), whole, (24, data - 8), count, (data, window.size)), "w64", True), (), None
+                whole, count = struct.pack("<Q", window.size - start), struct.pack("<Q", there + 24)
+                pieces = ((start, start + 16), whole, (start + 24, data - 8), count, (data, window.size))
+                return Part(pieces, "w64", True), (), None
             check_present(there, size - 24, second)
             break
         position += max(24, size + -size % 8)
@@ -238,7 +234,7 @@ def w64(window: Window, start: int) -> Found:
 
 def caf(window: Window, start: int) -> Found:
     """Analyze a file of Apple's Core Audio Format."""
-    position = 8
+    position = start + 8
     second, fields = 0.0, b""
     for _ in range(MOST_CHUNKS):
         head = window.at(position, 12).ljust(12, b"\0")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from melgan_vc.audio.decoding.analysis import Part, UnusableError
-from melgan_vc.audio.decoding.blocks import Decoded, block_length, check_format, counted, grouped
+from melgan_vc.audio.decoding.blocks import Stream, block_length, check_format, counted, grouped
 from melgan_vc.audio.decoding.libsndfile import unreadable
 from melgan_vc.audio.decoding.pieces import PiecedFile
 
@@ -27,6 +27,7 @@ EXACT = (
     "qoa",
 )  # stated durations are facts
 ROUNDING = 0.2  # seconds: what a container says of its duration may count an encoder's delay
+ENCRYPTED = ("drms", "enca")  # what an MP4 says instead of its codec
 TOLERATED = 0.01  # of packets that may be damaged
 RESUMING = ("mpegts", "mpeg", "mp3", "aac", "ac3", "eac3", "loas", "dts")  # where an incomplete packet is no cut
 FAILURES = (
@@ -50,7 +51,7 @@ LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "
 LOSSLESS = ("flac", "alac", "wavpack", "tta", "ape", "tak", "shorten", "als", "mlp", "truehd", "pcm_")
 
 
-def decode(file: PiecedFile, part: Part, number: int, note: Callable[[str], None]) -> "tuple[Decoded, Any]":
+def decode(file: PiecedFile, part: Part, number: int, note: Callable[[str], None]) -> "tuple[Stream, Any]":
     """Begin to decode a part: what it holds, and the open container to close after.
 
     Args:
@@ -77,10 +78,12 @@ def decode(file: PiecedFile, part: Part, number: int, note: Callable[[str], None
         raise
 
 
-def begun(container: Any, file: PiecedFile, part: Part, number: int, note: Callable[[str], None]) -> Decoded:
+def begun(container: Any, file: PiecedFile, part: Part, number: int, note: Callable[[str], None]) -> Stream:
     """Return what an open container holds, as its first frame of sound shows it."""
     stream = chosen(container, number, note)
     context = stream.codec_context
+    if context.codec_tag in ENCRYPTED:
+        raise UnusableError("is encrypted (DRM); give a recording without copy protection")
     context.thread_count = 1
     check_format(context.sample_rate or 48000, context.channels or 1)
     frames = decoded(container, stream, file, part, note)
@@ -98,8 +101,9 @@ def begun(container: Any, file: PiecedFile, part: Part, number: int, note: Calla
     blocks = grouped(arrays(chain([first], frames), note), block_length(rate, channels))
     tags = {key.lower(): value for key, value in {**stream.metadata, **container.metadata}.items()}
     tags = {name: tags[theirs] for name, theirs in TAGS.items() if tags.get(theirs)}
-    blocks = counted(translated(blocks, file), rate, least)
-    return Decoded(rate, channels, subtype(context), max(0.0, seconds), tags, blocks)
+    is_exact = part.demuxer == "flac" and part.samples is not None
+    blocks = counted(translated(blocks, file), rate, least, note if is_exact else None)
+    return Stream(rate, channels, subtype(context), max(0.0, seconds), tags, blocks)
 
 
 def chosen(container: Any, number: int, note: Callable[[str], None]) -> Any:
@@ -215,7 +219,7 @@ def subtype(context: Any) -> str:
     return "PCM_32" if context.name.startswith("pcm_s32") else SUBTYPES.get(kind, "FLOAT")
 
 
-def converted(part: Decoded, rate: int, channels: int) -> Iterator[np.ndarray]:
+def converted(part: Stream, rate: int, channels: int) -> Iterator[np.ndarray]:
     """Give a part's blocks at another rate and with other channels."""
     import av
 

@@ -1,10 +1,9 @@
-"""FLAC: how long it is by its last frame, which is not always what its header says."""
+"""FLAC: whether it is as long as its header says."""
 
-from melgan_vc.audio.decoding.analysis import TORN, Analysis, Part, cut_off
-from melgan_vc.audio.decoding.chunks import longer
+from melgan_vc.audio.decoding.analysis import Analysis, Part
 from melgan_vc.audio.decoding.pieces import Window
 
-TAIL = 1 << 20  # bytes at the end in which the last frame is looked for
+TAIL = 1 << 16  # bytes at the end in which the last frame is looked for
 BEGINNINGS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 RATES = (0, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000)
 
@@ -16,72 +15,39 @@ def flac(window: Window, start: int) -> Analysis:
     while (position := window.find(b"fLaC", position + 4)) >= 0:
         if window.at(position, 8) in BEGINNINGS:
             starts.append(position)
-    parts: list[Part] = []
-    notes: list[str] = []
-    for begin, end in zip(starts, [*starts[1:], window.size], strict=True):
-        part, note = one(window, begin, end)
-        parts.append(part)
-        notes += note
-    return Analysis(tuple(parts), tuple(notes))
+    ends = [*starts[1:], window.size]
+    return Analysis(tuple(part(window, begin, end) for begin, end in zip(starts, ends, strict=True)))
 
 
-def one(window: Window, start: int, end: int) -> tuple[Part, list[str]]:
-    """Analyze one FLAC stream in [start, end).
+def part(window: Window, start: int, end: int) -> Part:
+    """Return one FLAC stream in [start, end).
 
-    Raises:
-        UnusableError: it is cut off.
+    libsndfile reads as many samples as the header states. Where these do not end with the last frame, FFmpeg decodes,
+    which reads frames to the end.
     """
     fields = int.from_bytes(window.at(start + 18, 8), "big")
     rate, stated = fields >> 44, fields & ((1 << 36) - 1)
     blocksize = int.from_bytes(window.at(start + 8, 2), "big")
-    there, is_complete = last_sample(window, start, end, rate, blocksize)
-    whole = Part(((start, end),), "flac", True, stated or None)
-    if there is None or rate == 0:
-        return (whole if stated else Part(((start, end),), "flac")), []
-    if stated and there < stated:
-        raise cut_off(there / rate, stated / rate)
-    if there == stated:
-        return whole, []
-    sizes = (fields >> 36 << 36 | there).to_bytes(8, "big")
-    notes = [longer(stated / rate, there / rate)] if stated else []
-    if not is_complete:
-        notes.append(TORN)
-    return Part(((start, start + 18), sizes, (start + 26, end)), "flac", True, there), notes
+    is_as_stated = stated > 0 and stated == last_sample(window, max(start + 42, end - TAIL), end, rate, blocksize)
+    return Part(((start, end),), "flac", is_as_stated, stated or None)
 
 
-def last_sample(window: Window, start: int, end: int, rate: int, blocksize: int) -> tuple[int | None, bool]:
-    """Return the samples up to the end of the last complete frame, None where none is found; and whether all is there.
-
-    A frame is complete where its checksum fits before the next frame or the file's end.
-    """
-    first = max(start + 42, end - TAIL)
-    tail = window.at(first, end - first)
-    places = []
-    position = tail.find(b"\xff")
+def last_sample(window: Window, start: int, end: int, rate: int, blocksize: int) -> int | None:
+    """Return how many samples there are up to the end of the last frame that begins in [start, end), if one does."""
+    data = window.at(start, end - start)
+    position = data.rfind(b"\xff")
     while position >= 0:
-        found = frame_header(tail[position : position + 20], rate, blocksize)
-        if found is not None:
-            places.append((position, *found))
-        position = tail.find(b"\xff", position + 1)
-    for number in range(len(places) - 1, -1, -1):
-        position, sample, samples = places[number]
-        stops = [place for place, *_ in places[number + 1 :]] + [tag_start(tail)]
-        for stop in stops:
-            if stop - position > 6 and crc16(tail[position : stop - 2]) == int.from_bytes(tail[stop - 2 : stop], "big"):
-                return sample + samples, stop == stops[-1]
-        if len(places) - number > 8:
-            break
-    return None, False
-
-
-def tag_start(tail: bytes) -> int:
-    """Return where the frames end before an ID3v1 tag, if there is one."""
-    return len(tail) - 128 if tail[-128:-125] == b"TAG" and len(tail) > 128 else len(tail)
+        if data[position + 1 : position + 2] in (b"\xf8", b"\xf9"):
+            found = frame_header(data[position : position + 20], rate, blocksize)
+            if found is not None:
+                return sum(found)
+        position = data.rfind(b"\xff", 0, position)
+    return None
 
 
 def frame_header(head: bytes, rate: int, blocksize: int) -> tuple[int, int] | None:
-    """Read a frame's header: number of its first sample, and of its samples; None where it is none."""
-    if len(head) < 6 or head[0] != 0xFF or head[1] & 0xFE != 0xF8 or head[3] & 1:
+    """Read a frame's header, after its mark: number of its first sample, and of its samples; None where it is none."""
+    if len(head) < 6 or head[3] & 1:
         return None
     size, rate_code = head[2] >> 4, head[2] & 15
     if size == 0 or rate_code == 15 or (0 < rate_code < 12 and RATES[rate_code] != rate):
@@ -117,30 +83,11 @@ def coded_number(data: bytes) -> tuple[int | None, int]:
     return number, count
 
 
-def crc_table(polynomial: int, bits: int) -> list[int]:
-    """Return a table of a checksum of 8 or 16 bits, most significant bit first."""
-    table = []
-    for byte in range(256):
-        value = byte << (bits - 8)
-        for _ in range(8):
-            value = (value << 1) ^ (polynomial if value >> (bits - 1) & 1 else 0)
-        table.append(value & ((1 << bits) - 1))
-    return table
-
-
-CRC8 = crc_table(0x07, 8)
-CRC16 = crc_table(0x8005, 16)
-
-
 def crc8(data: bytes) -> int:
+    """Return the checksum of a header: polynomial 07, most significant bit first."""
     value = 0
     for byte in data:
-        value = CRC8[value ^ byte]
-    return value
-
-
-def crc16(data: bytes) -> int:
-    value = 0
-    for byte in data:
-        value = (value << 8 & 0xFFFF) ^ CRC16[value >> 8 ^ byte]
+        value ^= byte
+        for _ in range(8):
+            value = (value << 1 ^ (7 if value & 0x80 else 0)) & 0xFF
     return value

@@ -60,17 +60,15 @@ def analyze(window: Window) -> Analysis:
     Raises:
         UnusableError: it is no audio that is known, or cut off, or damaged.
     """
-    start = 0
-    while window.at(start, 3) == b"ID3" and start < window.size:
-        start += mpeg.id3_size(window, start)
+    start = mpeg.after_tags(window, 0)
     demuxer = by_magic(window, start)
-    if demuxer in READERS and start == 0:
-        return chunks.in_turn(window, READERS[demuxer])
+    if demuxer in READERS:
+        return chunks.in_turn(window, READERS[demuxer], start)
     if demuxer == "flac":
         return flac.flac(window, start)
     if demuxer == "ogg":
         return pages.ogg(window, start)
-    if demuxer in ("amr",):
+    if demuxer == "amr":
         return mpeg.frames(window, start, demuxer)
     if demuxer in ALSO_LIBSNDFILE:
         found = re.search(rb"sample_count -i (\d{1,12})\b", window.at(0, 1024)) if demuxer == "nistsphere" else None

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from melgan_vc.audio.decoding.analysis import TORN, Analysis, Part, cut_off
+from melgan_vc.audio.decoding.analysis import TORN, Analysis, Part, cut_off, longer
 from melgan_vc.audio.decoding.headers import (
     AMR_SIZES,
     AMR_WIDE_SIZES,
@@ -105,7 +105,8 @@ def runs(window: Window, read: Callable[[bytes], Frame | None], start: int) -> I
                 yield run
             yield None
             return
-        stated = stated_frames(window, position, frame) if read is mpeg_frame else None
+        lengths = stated_lengths(window, position, frame) if read is mpeg_frame else None
+        stated = lengths[0] if lengths is not None else None
         if run is None or frame.identity != run.frame.identity or stated is not None:
             if run is not None:
                 yield run
@@ -148,9 +149,14 @@ def pass_over(
 
 def resumed(window: Window, read: Callable[[bytes], Frame | None], position: int) -> int | None:
     """Return where frames start again after what is no frame, such as tags; None where none does."""
+    return first_frame(window, read, after_tags(window, position), window.size)
+
+
+def after_tags(window: Window, position: int) -> int:
+    """Return where ID3v2 tags that start at a position end; the position itself where none does."""
     while window.at(position, 3) == b"ID3":
         position += id3_size(window, position)
-    return first_frame(window, read, position, window.size)
+    return position
 
 
 def id3_size(window: Window, position: int) -> int:
@@ -162,20 +168,40 @@ def id3_size(window: Window, position: int) -> int:
     return 10 + footer + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
 
 
-def stated_frames(window: Window, position: int, frame: Frame) -> int | None:
-    """Return the frames that follow, as a Xing or VBRI header in this one states them; None without one."""
-    content = window.at(position, min(frame.length, 256))
+def stated_lengths(window: Window, position: int, frame: Frame) -> tuple[int, int] | None:
+    """Return the frames that follow and the bytes of all, as a Xing or VBRI header in a frame states them.
+
+    Returns:
+        Either is 0 where it is not stated; None without a header.
+    """
+    content = window.at(position, min(frame.length, 256)).ljust(64, b"\0")
     for offset in (36, 21, 13, 38, 23, 15):  # after a checksum, two bytes later
-        if content[offset : offset + 4] in (b"Xing", b"Info"):
-            has_count = len(content) >= offset + 12 and content[offset + 7] & 1
-            return int.from_bytes(content[offset + 8 : offset + 12], "big") if has_count else 0
-        if content[offset : offset + 4] == b"VBRI":
-            return int.from_bytes(content[offset + 14 : offset + 18], "big")
+        mark, flags = content[offset : offset + 4], content[offset + 7] & 3
+        if mark in (b"Xing", b"Info"):
+            count, size = (int.from_bytes(content[offset + at : offset + at + 4], "big") for at in (8, 12))
+            return (count, size) if flags == 3 else (count, 0) if flags == 1 else (0, 0)
+        if mark == b"VBRI":
+            size, count = (int.from_bytes(content[offset + at : offset + at + 4], "big") for at in (10, 14))
+            return count, size
     return None
+
+
+def as_stated(window: Window, start: int) -> Part | None:
+    """Return an MP3 of as many bytes as its first frame states, ID3 tags aside; its other frames need not be found."""
+    frame = mpeg_frame(window.at(start, 4))
+    lengths = None if frame is None else stated_lengths(window, start, frame)
+    end = window.size - 128 if window.at(window.size - 128, 3) == b"TAG" else window.size
+    if frame is None or frame.identity[1] != 3 or not lengths or not lengths[0] or start + lengths[1] != end:
+        return None
+    if start != after_tags(window, 0):
+        return None
+    return Part(((0, window.size),), "mp3", True, max(0, lengths[0] * frame.samples - ROUNDING))
 
 
 def mp3(window: Window, start: int) -> Analysis:
     """Analyze MPEG audio, also of several files that were joined."""
+    if (plain := as_stated(window, start)) is not None:
+        return Analysis((plain,))
     found = list(runs(window, mpeg_frame, start))
     torn = bool(found) and found[-1] is None
     parts: list[Part] = []
@@ -193,9 +219,7 @@ def mp3(window: Window, start: int) -> Analysis:
                 f"a part of it is cut off: only {audio / second:.2f} s of {run.stated / second:.2f} s are there"
             )
         if run.stated and audio > run.stated + 1:
-            notes.append(
-                f"its header says {run.stated / second:.2f} s, but it holds {audio / second:.2f} s; all of it is used"
-            )
+            notes.append(longer(run.stated / second, audio / second))
         exact = abs(audio - (run.stated or 0)) <= 1 and run.frame.identity[1] == 3
         if run.stated is not None and not exact:
             first = run.ranges[0][0]

@@ -56,7 +56,8 @@ class PiecedFile(io.RawIOBase):
     An error of the disk is kept in :attr:`error` and ends the file: decoders written in C cannot pass it on.
 
     Args:
-        file: open for reading; several pieced files may share it.
+        file: open for reading without a buffer, for decoders may read its descriptor; several pieced files may share
+            it.
         pieces: what there is to read.
     """
 
@@ -71,6 +72,14 @@ class PiecedFile(io.RawIOBase):
         self.size = size
         self.position = 0
         self.error: OSError | None = None
+
+    def descriptor(self) -> int | None:
+        """Return the file's descriptor, at its start, where the only piece is all of it; else None."""
+        descriptor = self.file.fileno()
+        if self.pieces != [(0, os.fstat(descriptor).st_size)]:
+            return None
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
 
     def readable(self) -> bool:
         return True
