@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import re
 import stat
@@ -14,6 +15,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.temporary import NO_FOLLOW, remove_abandoned_once, temporary_file
 from melgan_vc.text import is_shown, printable
 
+log = logging.getLogger(__name__)
 LONGEST = 255  # bytes of a name, on almost every file system
 REPLACED = re.compile(r'[\\:*?"<>|]')  # that Windows refuses in names
 RESERVED = re.compile(r"(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|conin\$|conout\$)(\..*)?", re.IGNORECASE)  # there, too
@@ -121,7 +123,11 @@ def alone(path: Path) -> Iterator[None]:
     """Wait until no other process has this lock file, and hold it; the kernel frees it when this process ends."""
     descriptor = open_lock(path)
     try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):  # some systems say one, some the other
+            log.info("waiting for another process, which has locked %s", path)
+            fcntl.lockf(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from melgan_vc.data.manifest import is_count, mels_name, parse
+from melgan_vc.data.manifest import is_count, mels_name, parse, read_text
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 
@@ -156,7 +156,7 @@ class VerifiedArrays:
 def load_stamps(path: Path) -> dict[str, list[int]]:
     """Return the stamps that a file remembers; those that make no sense are dropped."""
     try:
-        found = parse(path.read_text(encoding="utf-8"))
+        found = parse(read_text(path))
     except (OSError, ValueError):
         return {}
     entries: Mapping[str, Any] = found if isinstance(found, dict) else {}

@@ -1,10 +1,12 @@
 """A store while it is made: what is left to do of it, and how its units become the store."""
 
+import errno
 import hashlib
 import json
 import logging
 import os
 import shutil
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -14,7 +16,7 @@ from typing import Any
 
 from melgan_vc.data import workers
 from melgan_vc.data.arrays import VerifiedArrays, check_shape, lengths_and_checksums
-from melgan_vc.data.manifest import MANIFEST, item_of, mels_name, parse, read_lines, write_lines
+from melgan_vc.data.manifest import CHECKSUM, MANIFEST, item_of, mels_name, parse, read_lines, read_text, write_lines
 from melgan_vc.data.reuse import take_over
 from melgan_vc.data.store import MelStore, read_store
 from melgan_vc.data.units import CHANGED, Settings, Task, Unit, plan
@@ -26,7 +28,7 @@ log = logging.getLogger(__name__)
 VERSION = 3
 PLAN = "plan.json"
 LOCKS = ".locks"
-DAMAGE = (ValueError, FileNotFoundError, IsADirectoryError, NotADirectoryError)
+DAMAGE = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO)  # not rights, or a lack of memory
 LABEL = 40  # letters of a store's name, before its hash
 
 
@@ -92,7 +94,7 @@ def existing(wanted: Assembly, verified: VerifiedArrays) -> MelStore | None:
         return None
     try:
         return opened(wanted, wanted.home, verified)
-    except DAMAGE as error:
+    except ValueError as error:
         log.warning("warning: %s: the prepared mels are damaged (%s), so they are made again", wanted.home, error)
         return None
 
@@ -101,11 +103,16 @@ def opened(wanted: Assembly, folder: Path, verified: VerifiedArrays) -> MelStore
     """Return the store that a folder holds, if it is the one that is wanted.
 
     Raises:
-        ValueError: it is damaged, or another one; as with the other errors in ``DAMAGE``.
-        OSError: it cannot be read.
+        ValueError: it is damaged, or another one.
+        OSError: it cannot be read, which is not its fault.
     """
-    store = read_store(folder, verified)
-    check_against(store, wanted)
+    try:
+        store = read_store(folder, verified)
+        check_against(store, wanted)
+    except OSError as error:
+        if error.errno in DAMAGE:
+            raise ValueError(f"{Path(error.filename or folder).name}: {error.strerror}") from error
+        raise
     return store
 
 
@@ -170,7 +177,7 @@ def assemble(wanted: Assembly, work: Work, verified: VerifiedArrays) -> tuple[As
 def is_made(wanted: Assembly, verified: VerifiedArrays) -> bool:
     """Return whether the store is there; one whose making was killed at the very end gets its name."""
     for folder in (wanted.home, wanted.folder):
-        with suppress(*DAMAGE):
+        with suppress(ValueError):
             opened(wanted, folder, verified)
             if folder == wanted.folder:
                 set_aside(wanted)
@@ -190,7 +197,7 @@ def set_aside(wanted: Assembly) -> None:
 def planned(wanted: Assembly, verified: VerifiedArrays) -> tuple[list[Unit], list[dict[str, Any]]]:
     """Return the units of a store, and the lines of what other stores have; as planned before, if that was."""
     folder = wanted.folder
-    if folder.is_dir():
+    if os.path.lexists(folder):
         try:
             return read_plan(wanted)
         except (OSError, ValueError) as error:
@@ -201,11 +208,15 @@ def planned(wanted: Assembly, verified: VerifiedArrays) -> tuple[list[Unit], lis
     names = {line["path"] for line in reused if "path" in line}
     first = sum("array" in line for line in reused)
     units = plan([task for task in wanted.tasks if task.name not in names], first)
-    text = json.dumps({"first": first, "units": [[task.name for task in unit.tasks] for unit in units],
-                       "reused": reused})  # fmt: skip
+    known = {"first": first, "units": [[task.name for task in unit.tasks] for unit in units], "reused": reused}
     with replacing(folder / PLAN, durable=True) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(json.dumps(known | {CHECKSUM: crc32_of(known)}), encoding="utf-8")
     return units, reused
+
+
+def crc32_of(known: dict[str, Any]) -> int:
+    """Return a checksum of what a plan holds."""
+    return zlib.crc32(json.dumps(known).encode())
 
 
 def read_plan(wanted: Assembly) -> tuple[list[Unit], list[dict[str, Any]]]:
@@ -214,9 +225,11 @@ def read_plan(wanted: Assembly) -> tuple[list[Unit], list[dict[str, Any]]]:
     Raises:
         ValueError: it is not a plan of this store, or what it takes over is not there any more.
     """
-    known = parse((wanted.folder / PLAN).read_text(encoding="utf-8"))
+    known = parse(read_text(wanted.folder / PLAN))
     by_name = {task.name: task for task in wanted.tasks}
     try:
+        if CHECKSUM in known and known.pop(CHECKSUM) != crc32_of(known):  # versions before wrote none
+            raise ValueError("it does not have its checksum")
         first, names, reused = known["first"], known["units"], known["reused"]
         units = [Unit(first + n, tuple(by_name[name] for name in some)) for n, some in enumerate(names)]
         arrays = lengths_and_checksums(reused)

@@ -14,7 +14,7 @@ from typing import Any
 
 from melgan_vc.audio.decode import check_file
 from melgan_vc.data.arrays import is_stamp, stamp
-from melgan_vc.data.manifest import parse
+from melgan_vc.data.manifest import parse, read_text
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 from melgan_vc.terminal import Bar
@@ -84,7 +84,7 @@ def digests(files: Mapping[str, Path], memory: Path, progress: bool = True) -> t
 def remembered(memory: Path) -> dict[str, list[Any]]:
     """Return stamp and hash of each file by its path, as far as the memory is sound."""
     try:
-        found = parse(memory.read_text(encoding="utf-8"))
+        found = parse(read_text(memory))
     except (OSError, ValueError):
         return {}
     return {path: entry for path, entry in found.items() if is_entry(path, entry)} if isinstance(found, dict) else {}

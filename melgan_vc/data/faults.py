@@ -1,14 +1,11 @@
 """What fails while one recording is read is a fault of that recording, not of the others."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from melgan_vc.errors import UserError
+from melgan_vc.errors import FOR_ALL, UserError
 from melgan_vc.text import printable
-
-CONCERNS_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
 
 
 @contextmanager
@@ -25,7 +22,7 @@ def explained_recording(path: Path) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in CONCERNS_ALL:
+        if isinstance(error, OSError) and error.errno in FOR_ALL:
             raise
         text = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise UserError(

@@ -2,7 +2,10 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+import os
+import stat
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,6 +14,7 @@ from melgan_vc.files import replacing
 
 MANIFEST = "manifest.jsonl"
 SPLITS = ("train", "validation", "test")
+CHECKSUM = "crc32"  # the only key of a last line
 LONGEST_LINE = 1_000_000  # characters; a recording takes some hundred
 LARGEST = 2**40  # of any count of frames, files or streams
 
@@ -97,28 +101,44 @@ def is_number(value: Any) -> bool:
 
 
 def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Write one line of JSON for each mapping, atomically; the disk holds them before the file has its name."""
+    """Write one line of JSON for each mapping, and a last one with their checksum.
+
+    The file appears whole or not at all, after the disk holds it.
+    """
     with replacing(path, durable=True) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(line) + "\n" for line in lines)
+        crc32 = 0
+        for line in lines:
+            text = json.dumps(line) + "\n"
+            crc32 = zlib.crc32(text.encode(), crc32)
+            file.write(text)
+        file.write(json.dumps({CHECKSUM: crc32}) + "\n")
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return what the lines of a file hold.
+    """Return what the lines of a file hold, without the checksum.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: a line is not a JSON object, or is absurdly long.
+        ValueError: it is damaged; see :func:`parse_lines`.
     """
     try:
-        with path.open(encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=open_regular) as file:
             return parse_lines(iter(lambda: file.readline(LONGEST_LINE + 1), ""))
     except ValueError as error:
         raise ValueError(f"{path.name}: {error}") from error
 
 
-def parse_lines(lines: Iterable[str] | Iterator[str]) -> list[dict[str, Any]]:
-    """Return the JSON objects of some lines; see :func:`read_lines`."""
-    parsed = []
+def parse_lines(lines: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the JSON objects of some lines, without the checksum; versions before wrote none.
+
+    Args:
+        lines: with their line breaks.
+
+    Raises:
+        ValueError: a line is not a JSON object or is absurdly long, or the checksum is another one.
+    """
+    parsed: list[dict[str, Any]] = []
+    before = crc32 = 0  # of the lines before the last one, and of all
     for number, line in enumerate(lines, start=1):
         if len(line) > LONGEST_LINE:
             raise ValueError(f"line {number} is longer than {LONGEST_LINE} characters")
@@ -126,9 +146,36 @@ def parse_lines(lines: Iterable[str] | Iterator[str]) -> list[dict[str, Any]]:
         if not isinstance(value, dict):
             raise ValueError(f"line {number} is not a JSON object")
         parsed.append(value)
+        before, crc32 = crc32, zlib.crc32(line.encode(errors="surrogatepass"), crc32)
+    if parsed and parsed[-1].keys() == {CHECKSUM} and parsed.pop()[CHECKSUM] != before:
+        raise ValueError("it does not have its checksum")
     if not parsed:
         raise ValueError("it is empty")
     return parsed
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not UTF-8, or no regular file.
+    """
+    with open(path, encoding="utf-8", opener=open_regular) as file:
+        return file.read()
+
+
+def open_regular(name: str, flags: int) -> int:
+    """Open a file as ``open(..., opener=...)`` wants it, but no pipe or device, whose end may never come.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    descriptor = os.open(name, flags | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError("it is no regular file")
+    return descriptor
 
 
 def parse(text: str) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 from melgan_vc.data.arrays import VerifiedArrays, array_line, checksum, length_of, lengths_and_checksums
 from melgan_vc.data.manifest import MANIFEST, item_of, mels_name, read_lines
 from melgan_vc.data.units import Task
+from melgan_vc.errors import FOR_ALL
 from melgan_vc.files import sync
 
 NO_LINKS = (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP)
@@ -98,7 +99,9 @@ def link_verified(array: OldArray, target: Path, bins: int, verified: VerifiedAr
     try:
         verified.check(array.folder, array.number, (array.length, bins), array.crc32)
         link(array.folder / mels_name(array.number), target)
-    except (ValueError, FileNotFoundError, PermissionError):
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in FOR_ALL:
+            raise
         return False
     return True
 

@@ -229,7 +229,7 @@ def opened(address: str, streaming: Streaming, audio: AudioSpec) -> StreamedStor
             f"{address}: holds no {MANIFEST}; write shards there with python -m melgan_vc.prepare data.store=litdata"
         )
     try:
-        head, *lines = parse_lines(content.splitlines())
+        head, *lines = parse_lines(content.splitlines(keepends=True))
         roles = tuple(line.pop("role") for line in lines)
         items = tuple(item_of(line) for line in lines)
         store = StreamedStore(address, str(head["content"]), AudioSpec(**head["audio"]), items, roles, streaming)

@@ -62,7 +62,7 @@ def longer(path: Path) -> None:
 
 
 def without_its_last_lines(path: Path) -> None:
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-2]))
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-3]))
 
 
 def without_a_line(path: Path) -> None:
@@ -113,9 +113,27 @@ def gone(path: Path) -> None:
     path.unlink()
 
 
+def a_pipe(path: Path) -> None:
+    """Whose reader would wait for ever."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_circle(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path)
+
+
+def another_digit(path: Path) -> None:
+    """In a value that nothing else tells, such as a level."""
+    text = path.read_text()
+    place = text.index('"level": -') + len('"level": -')
+    path.write_text(text[:place] + str((int(text[place]) + 1) % 10) + text[place + 1 :])
+
+
 TEXTS = (emptied, cut, without_its_last_lines, without_a_line, deep, huge, negative, not_a_number, another_name,
-         not_unicode, a_folder, gone, zeroed)  # fmt: skip
-ARRAYS = (emptied, cut, longer, garbled, zeroed, a_folder, gone)
+         not_unicode, a_folder, gone, zeroed, a_pipe, a_circle, another_digit)  # fmt: skip
+ARRAYS = (emptied, cut, longer, garbled, zeroed, a_folder, gone, a_pipe, a_circle)
 
 
 @pytest.mark.parametrize(("name", "damage"), [*((MANIFEST, one) for one in TEXTS), *((ARRAY, one) for one in ARRAYS)])
@@ -144,6 +162,26 @@ def test_a_file_in_the_place_of_a_store_is_replaced(voices, tmp_path) -> None:
     assert_same(mels(prepare(voices, tmp_path / "p")), expected)
 
 
+def test_what_is_in_the_place_of_an_unfinished_store_is_replaced(voices, tmp_path) -> None:
+    made = prepare(voices, tmp_path / "p")
+    expected = mels(made)
+    shutil.rmtree(made.folder)
+    made.folder.with_name(f".{made.folder.name}.part").write_text("mine")
+    assert_same(mels(prepare(voices, tmp_path / "p")), expected)
+
+
+def test_a_damaged_value_in_a_plan_is_noticed(voices, tmp_path, monkeypatch) -> None:
+    prepare(voices, tmp_path / "p")
+    another(voices / "new.wav")
+    monkeypatch.setattr(assembly, "finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        prepare(voices, tmp_path / "p")
+    monkeypatch.undo()
+    another_digit(next((tmp_path / "p").glob(f".*.part/{assembly.PLAN}")))
+    levels = ({item.path: item.level for item in prepare(voices, tmp_path / one).items} for one in ("p", "other"))
+    assert next(levels) == next(levels)
+
+
 def test_what_is_whole_of_a_damaged_store_is_taken_over(voices, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(units, "UNIT_BYTES", 1)
     made = prepare(voices, tmp_path / "p")
@@ -169,7 +207,7 @@ def test_a_store_without_checksums_is_used_unless_its_values_are_damaged(voices,
     made = prepare(voices, tmp_path / "p")
     expected = mels(made)
     path = made.folder / MANIFEST
-    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if '"array"' not in line))
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if '"crc32"' not in line))
     assert_same(mels(prepare(voices, tmp_path / "p")), expected)
     assert not caplog.text
     (made.folder / ARRAY).write_bytes((made.folder / ARRAY).read_bytes()[:-2] + b"\x00\x7e")  # NaN
@@ -193,7 +231,10 @@ def killed(voices, tmp_path, monkeypatch):
     ("name", "damage"),
     [
         *(("items-00001.jsonl", one) for one in TEXTS),
-        *((assembly.PLAN, one) for one in (emptied, cut, deep, not_unicode, another_name, a_folder, gone, zeroed)),
+        *(
+            (assembly.PLAN, one)
+            for one in (emptied, cut, deep, not_unicode, another_name, a_folder, gone, zeroed, a_pipe, a_circle)
+        ),
         *(("mels-00001.npy", one) for one in ARRAYS),
     ],
 )
@@ -325,7 +366,9 @@ def test_recordings_that_end_their_process_are_named_and_the_others_are_prepared
     assert all("ended the process" in made.left_out[f"deadly {number}.wav"] for number in (1, 2))
 
 
-def test_folders_in_the_place_of_memories_are_lived_with(voices, tmp_path) -> None:
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_in_the_place_of_memories_is_lived_with(voices, tmp_path, make) -> None:
+    (tmp_path / "p").mkdir()
     for name in (preparing.HASHES, preparing.VERIFIED):
-        (tmp_path / "p" / name).mkdir(parents=True)
+        make(tmp_path / "p" / name)
     assert len(prepare(voices, tmp_path / "p").items) == 4
