@@ -4,6 +4,8 @@ import csv
 import errno
 import io
 import json
+import os
+import struct
 import time
 from contextlib import contextmanager
 from itertools import chain
@@ -19,6 +21,7 @@ from matplotlib.image import imread
 from omegaconf import OmegaConf
 from tensorboard import program
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from wandb.proto.wandb_internal_pb2 import Record
 
 from melgan_vc.cli import CONF
 from melgan_vc.errors import UserError
@@ -141,10 +144,71 @@ def test_a_line_that_was_cut_off_in_writing_is_dropped(tmp_path):
     assert [row["step"] for row in rows_until(tmp_path / "metrics.csv", 4)] == ["2", "4"]
 
 
+def wandb_row(step: str, more: str = "") -> bytes:
+    """A row of history with this step as JSON."""
+    record = Record()
+    for key, value in ((wandb_file.STEP, step), ("generator/travel", json.dumps(more))):
+        item = record.history.item.add()
+        item.key, item.value_json = key, value
+    return record.SerializeToString()
+
+
+def wandb_content(payloads: list[bytes]) -> bytes:
+    """What wandb writes of records: pieces that end where blocks of 32 KiB do."""
+    data = bytearray(7)
+    for payload in payloads:
+        first = True
+        while first or payload:
+            left = 32768 - len(data) % 32768
+            if left < 7:
+                data += bytes(left)
+                continue
+            piece, payload = payload[: left - 7], payload[left - 7 :]
+            data += (
+                struct.pack("<IHB", 0, len(piece), (2 if payload else 1) if first else (3 if payload else 4)) + piece
+            )
+            first = False
+    return bytes(data)
+
+
 def wandb_rows(folder, key):
     """Batches at which a key is in the offline files, file by file."""
     files = sorted(Path(folder).glob("wandb/offline-run-*/run-*.wandb"))
     return [[row[wandb_file.STEP] for row in wandb_file.rows(file) if key in row] for file in files]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (wandb_content([b"\xff" * 20]), "holds a damaged record"),
+        (wandb_content([wandb_row("[" * 100_000)]), "a row that is no JSON"),
+        (wandb_content([wandb_row('"x"')]), "no number of batches"),
+        (wandb_content([wandb_row("1e999")]), "no number of batches"),
+        (wandb_content([bytes(5_000_000)]), "holds a record of over 4 MB"),
+        ("/dev/zero", "is no regular file"),
+        (None, "is larger than 500 MB"),
+    ],
+)
+def test_a_damaged_file_of_wandb_is_one_line(content, reason, tmp_path):
+    path = tmp_path / "run-abc.wandb"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is None:
+        path.touch()
+        os.truncate(path, 600_000_000)  # takes no space
+    else:
+        path.symlink_to(content)
+    with pytest.raises(ValueError, match=reason) as raised:
+        wandb_file.last_batches([path])
+    assert "\n" not in str(raised.value)
+
+
+def test_records_of_wandb_are_read_over_the_ends_of_blocks(tmp_path):
+    path = tmp_path / "run-abc.wandb"
+    path.write_bytes(wandb_content([wandb_row(str(step), "x" * 9000) for step in range(40)]))
+    assert [row[wandb_file.STEP] for row in wandb_file.rows(path)] == list(range(40))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert wandb_file.last_batches([path])[wandb_file.STEP] == 38, "without one that was cut off"
 
 
 def test_wandb_without_a_key_writes_offline_what_was_logged(two_domains, tmp_path, no_key):

@@ -3,14 +3,12 @@
 import logging
 import os
 import re
-import struct
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import wandb
-from google.protobuf.message import DecodeError
 from lightning.pytorch.loggers import WandbLogger
 
 from melgan_vc.errors import UserError
@@ -66,12 +64,7 @@ class WandbLog(RunLogger, WandbLogger):
         files = sorted(self.folder.glob(f"wandb/offline-run-*/run-{start.memory['id']}.wandb"))
         try:
             self.last = wandb_file.last_batches(files)
-        except (
-            OSError,
-            ValueError,
-            struct.error,
-            DecodeError,
-        ) as error:  # another version's format: some batches may then show twice or not at all
+        except (OSError, ValueError) as error:  # another version's format: some batches may show twice or not at all
             log.warning("warning: cannot read what Weights & Biases wrote before (%s)", error)
             self.last_of_all = start.batch_count
 
