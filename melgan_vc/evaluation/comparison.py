@@ -29,6 +29,25 @@ def conditions(record: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def mixture(records: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Return why the figures of records may not stand in one table; None where they may.
+
+    Args:
+        records: by name. Old ones do not say which recordings were held out, which is not held against them.
+    """
+    (first, reference), *others = records.items()
+    for name, record in others:
+        ours, theirs = conditions(reference), conditions(record)
+        if not (reference.get("content") and record.get("content")):
+            ours.pop(HELD_OUT), theirs.pop(HELD_OUT)
+        differing = [what for what, value in ours.items() if value != theirs[what]]
+        if differing:
+            keys = [key for key, value in reference["audio"].items() if value != record["audio"].get(key)]
+            named = [f"{what} ({', '.join(keys)})" if what == MELS else what for what in differing]
+            return f"{first} and {name} were not measured alike: other {', '.join(named)}"
+    return None
+
+
 def settings_of(found: Mapping[str, Any]) -> str:
     """Return settings as a short text."""
     return ", ".join(f"{key}={value}" for key, value in found.items()) or "-"

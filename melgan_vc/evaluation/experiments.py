@@ -29,6 +29,7 @@ from melgan_vc.audio.pictures import mel_figure, save_figure
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents, report
 from melgan_vc.evaluation.columns import COLUMNS, MEANS
+from melgan_vc.evaluation.comparison import mixture
 from melgan_vc.evaluation.kept import CONVERTED, PICTURED, Evaluation, read, tracks
 from melgan_vc.evaluation.labels import no_missing_glyphs, plain
 from melgan_vc.evaluation.protocol import Summary
@@ -66,6 +67,8 @@ def keep(folders: Sequence[Path], experiment: Path, trust: Sequence[str] | None 
     try:
         with no_missing_glyphs():
             save_figure(picture(evaluations), experiment / PICTURE)
+    except (OSError, MemoryError):  # a full disk, no rights: of the output, not of these evaluations
+        raise
     except Exception as error:  # of matplotlib, or where sounds are missing; records are worth more
         log.warning("warning: %s was not drawn: %s", experiment / PICTURE, documents.shortened(error))
         return kept
@@ -145,6 +148,9 @@ def table(asked: str, page: Path) -> str:
         name: [record(page, one) for one in ([names] if isinstance(names, str) else names)]
         for name, names in rows.items()
     }
+    reason = mixture({one["bundle"]: one for found in records.values() for one in found})
+    if reason is not None:
+        raise UserError(f"{page}: {reason}; give them tables of their own")
     first = next(iter(records.values()))[0]
     lines = [
         (line.kind, *("" for _ in settings), *(report.cell(line, name) for name in measures))
