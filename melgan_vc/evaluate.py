@@ -49,9 +49,10 @@ def main(cfg: DictConfig) -> None:
     material = chosen(material_of(cfg, run, converter.bundle, music), cfg.recordings)
     output = expand_user(cfg.output)
     session.check_output(output, material, recording_folders(cfg, run))
+    session.check_writable(output)
     waveforms = session.heard(material, offline.audio.sample_rate, cfg.seconds)
     protocol, others = (for_music if music else for_voices)(cfg, offline, material, waveforms)
-    output.mkdir(parents=True, exist_ok=True)
+    report.clear(output)
     speed = session.run(waveforms, offline, others, protocol, output)
     about = {
         "bundle": str(cfg.bundle),
@@ -83,8 +84,8 @@ def main(cfg: DictConfig) -> None:
     say(f"Converted at {speed.times_real_time:.0f} times real time, inversion included.\n")
     try:
         say(f"Look and listen: {evaluation_page.write(output, [output])}")
-    except Exception as error:  # whatever a page cannot show, the figures are written
-        log.warning("warning: %s was not written: %s", output / evaluation_page.PAGE, error)
+    except UserError as error:  # such as a folder in its place: the figures are written, and worth more
+        log.warning("warning: %s was not written: %s", output / report.PAGE, error)
     say(f"all figures: {output / report.ROWS}")
 
 
@@ -143,7 +144,7 @@ def material_of(cfg: DictConfig, run: DictConfig | None, bundle: Any, music: boo
     found = None
     if run is not None and not (named and trained):
         try:
-            found = of_run(run, bundle, music)
+            found = of_run(cfg, run, bundle, music)
         except UserError as error:
             if not named:
                 raise
@@ -170,7 +171,7 @@ def folders(cfg: DictConfig, prefix: str, sample_rate: int) -> "dict[str, list[C
     return {domain: of_folder(corpus.locate(name), sample_rate, seconds) for domain, name in names.items() if name}
 
 
-def of_run(run: DictConfig, bundle: Any, music: bool) -> "Material":
+def of_run(cfg: DictConfig, run: DictConfig, bundle: Any, music: bool) -> "Material":
     """Recordings that a run held out, or those in folders of their own beside its domains', and those it trained on."""
     from melgan_vc.audio.stream import front_end
     from melgan_vc.data.overlaps import report_changed
@@ -195,7 +196,7 @@ def of_run(run: DictConfig, bundle: Any, music: bool) -> "Material":
         assert isinstance(store, MelStore)
         listening = Listening(store, domain_corpus.recordings(), front_end(data.audio), data.preparation)
         split = data.splits[domain]
-        held_out[domain], training[domain] = of_split(listening, split)
+        held_out[domain], training[domain] = of_split(listening, split, cfg.seconds, 60 * cfg.minutes)
         window = bundle.chunk.window
         looked_at.append(
             inspect(domain, domain_corpus, split, listening, window, 0, HOURS, run.seed, pitched=not music)
@@ -203,7 +204,7 @@ def of_run(run: DictConfig, bundle: Any, music: bool) -> "Material":
         places[domain] = domain_corpus.place
         folder = beside[domain]
         if all(beside.values()) and folder is not None:
-            held_out[domain] = of_folder(folder, bundle.audio.sample_rate)
+            held_out[domain] = of_folder(folder, bundle.audio.sample_rate, cfg.seconds)
             parent, _, name = str(run.data[domain]).rstrip("/").rpartition("/")
             places[domain] = f"{parent}/{HELD_OUT}/{name}"
         if not held_out[domain]:

@@ -1,5 +1,6 @@
 """Mels as pictures, all on one scale."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,7 +45,14 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=80)
 
 
+def mel_png(mel: np.ndarray) -> bytes:
+    """Return a normalised mel (M, T) as PNG, a pixel a bin and frame."""
+    buffer = io.BytesIO()
+    matplotlib.image.imsave(buffer, mel, vmin=-1, vmax=1, cmap="magma", origin="lower", format="png")
+    return buffer.getvalue()
+
+
 def save_mel(mel: np.ndarray, path: Path) -> None:
     """Write a normalised mel (M, T) as PNG, a pixel a bin and frame, under its final name in one step."""
     with replacing(path) as temporary:
-        matplotlib.image.imsave(temporary, mel, vmin=-1, vmax=1, cmap="magma", origin="lower", format="png")
+        temporary.write_bytes(mel_png(mel))

@@ -44,7 +44,7 @@ def statistics(recordings: Iterable[np.ndarray], sample_rate: int) -> Statistics
         try:
             parts = apart(waveform, sample_rate)
             coded.append(code(parts))
-        except UserError:  # WORLD is not installed
+        except (UserError, OSError, MemoryError):  # WORLD is not installed, or the machine is at its end
             raise
         except Exception as error:  # of WORLD, such as for a recording of a few samples
             log.warning("warning: a training recording cannot be taken apart: %s; skipped", error)

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from melgan_vc.bundle import Bundle
-from melgan_vc.evaluation.documents import shortened
+from melgan_vc.evaluation.documents import LARGEST_NUMBER, shortened
 from melgan_vc.measures.better import BETTER, NO_WAY
 
 UNKNOWN = "not stated"
 LONGEST = 300  # characters of a statement
-LARGEST = 1e30  # number that is shown
 
 
 def text(bundle: Bundle, path: Path) -> str:
@@ -64,7 +63,7 @@ def stated(about: Any, name: str) -> str:
 
 def figure(value: Any, form: str) -> str:
     """Return a number in a format; a dash for what is none."""
-    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
+    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_NUMBER
     return format(value, form) if known else "-"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from melgan_vc.evaluation import labels, page
+from melgan_vc.evaluation.documents import LARGEST_NUMBER
 from melgan_vc.evaluation.kept import Evaluation, Track, colours
 from melgan_vc.measures.better import BETTER, NO_WAY
 from melgan_vc.measures.world import FRAME_MS, pitch_and_envelope
@@ -16,7 +17,6 @@ from melgan_vc.measures.world import FRAME_MS, pitch_and_envelope
 CURVE_SIZE = (3.6, 2.4)  # inches
 PITCH_SIZE = (7.5, 2.2)
 MOST = 60  # curves on a page
-LARGEST = 1e30  # value that can be drawn
 
 
 def curves(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
@@ -41,7 +41,7 @@ def curves(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
 def points(rows: Sequence[Mapping[str, str]], name: str) -> tuple[list[int], list[float]]:
     """Batches and values of a figure, where it was logged as a number."""
     known = [(int(float(row["step"])), number(row.get(name, ""))) for row in rows]
-    finite = [(step, value) for step, value in known if abs(value) < LARGEST]  # which NaN is not
+    finite = [(step, value) for step, value in known if abs(value) < LARGEST_NUMBER]  # which NaN is not
     return [step for step, _ in finite], [value for _, value in finite]
 
 

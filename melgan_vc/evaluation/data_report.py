@@ -108,7 +108,7 @@ def write_page(path: Path, domains: Sequence[Domain], found: Sequence[Advice]) -
     frames = next((len(one.mel) for domain in domains for one in domain.windows), 0)
     content = {
         "title": "The recordings of a training",
-        "domains": [described(domain, path.parent) for domain in domains],
+        "domains": [described(domain) for domain in domains],
         "advice": found,
         "rows": rows(domains),
         "notes": notes(domains),
@@ -118,13 +118,13 @@ def write_page(path: Path, domains: Sequence[Domain], found: Sequence[Advice]) -
     page.write(path, "data.html", content)
 
 
-def described(domain: Domain, folder: Path) -> dict[str, Any]:
+def described(domain: Domain) -> dict[str, Any]:
     """A domain as the page shows it."""
     windows = [
         {
             "path": one.path,
             "start": f"{one.start:.1f}",
-            "picture": page.mel_picture(one.mel.T, folder),
+            "picture": page.mel_picture(one.mel.T),
             "sound": page.sound(one.waveform, domain.audio.sample_rate),
         }
         for one in domain.windows

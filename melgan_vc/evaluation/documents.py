@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import math
+import os
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ LARGEST_TABLE = 32_000_000  # a training of millions of batches
 WIDEST = 10_000  # columns
 DEEPEST = 50  # levels of nesting
 SHOWN = 100  # characters of a reason
+LARGEST_NUMBER = 1e30  # that is shown or drawn; what is larger was not measured
 
 
 def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
@@ -58,6 +60,12 @@ def read_bytes(path: Path, largest: int) -> bytes:
     if len(content) > largest:
         raise UserError(f"{path.name}: is larger than {largest / 1e6:g} MB")
     return content
+
+
+def check_inside(path: Path, folder: Path) -> None:
+    """Refuse a link of a stranger's folder that would show a file of this machine."""
+    if path.is_file() and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise UserError(f"{path.name}: is a link that leads out of its folder")
 
 
 def kind(path: Path) -> str:
@@ -112,14 +120,14 @@ def refuse_constant(text: str) -> float:
 def finite(text: str) -> float:
     """Return the number that a text names; refuse one that is too large."""
     value = float(text)
-    if not math.isfinite(value):
+    if not abs(value) < LARGEST_NUMBER:
         raise ValueError(f"{text[:20]} is too large")
     return value
 
 
 def whole(text: str) -> int:
-    """Return the whole number that a text names; refuse one that no float holds."""
-    if len(text) > 300:
+    """Return the whole number that a text names; refuse one that is too large."""
+    if len(text) > 30:
         raise ValueError(f"a number of {len(text)} digits is too large")
     return int(text)
 

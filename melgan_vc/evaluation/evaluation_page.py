@@ -19,7 +19,6 @@ from melgan_vc.evaluation.runs import NOT_COMPARED
 from melgan_vc.measures.intervals import FEWEST
 from melgan_vc.spec import AudioSpec
 
-PAGE = "index.html"
 RANKED_BY = ("mcd", "to_target", "chroma", "cer")  # the first one that was measured orders the recordings
 SHOWN = 12  # recordings on the page: the worst and the best ones
 
@@ -54,7 +53,7 @@ def write(output: Path, folders: Sequence[Path], trust: Sequence[str] | None = N
             for one in evaluations
             for line in report.verdicts(one.summary, one.record)
         ],
-        "groups": [part(group, difference(groups, group), output) for group in groups],
+        "groups": [part(group, difference(groups, group)) for group in groups],
         "few": FEWEST,
         "curves": curves(evaluations),
         "changed": changed(evaluations),
@@ -63,17 +62,16 @@ def write(output: Path, folders: Sequence[Path], trust: Sequence[str] | None = N
         "data": [(one.name, one.record["data_report"]) for one in evaluations if one.record.get("data_report")],
         "settings": sorted(first.record["settings"].items()),
     }
-    page.write(output / PAGE, "evaluation.html", content)
-    return output / PAGE
+    page.write(output / report.PAGE, "evaluation.html", content)
+    return output / report.PAGE
 
 
-def part(evaluations: Sequence[Evaluation], heading: str, folder: Path) -> dict[str, Any]:
+def part(evaluations: Sequence[Evaluation], heading: str) -> dict[str, Any]:
     """Evaluations that were measured alike: their table and their recordings.
 
     Args:
         evaluations: of one group.
         heading: what sets them apart from others on the page; empty where there are none.
-        folder: for files in between.
     """
     summary = [line for one in evaluations for line in one.summary]
     measures = [name for name in COLUMNS if any(report.has(line, name) for line in summary)]
@@ -83,7 +81,7 @@ def part(evaluations: Sequence[Evaluation], heading: str, folder: Path) -> dict[
         "names": [one.name for one in evaluations],
         "headings": [COLUMNS[name] for name in measures],
         "lines": lines(evaluations, measures),
-        "clips": clips(evaluations, AudioSpec(**evaluations[0].record["audio"]), ranking, folder),
+        "clips": clips(evaluations, AudioSpec(**evaluations[0].record["audio"]), ranking),
         "ranking": COLUMNS[ranking].heading if ranking else None,
         "orders": [(name, COLUMNS[name].heading) for name in measures if name in MEANS],
         "count": len(evaluations[0].names("source")),
@@ -104,9 +102,7 @@ def lines(evaluations: Sequence[Evaluation], measures: Sequence[str]) -> list[tu
     return found
 
 
-def clips(
-    evaluations: Sequence[Evaluation], audio: AudioSpec, ranking: str | None, folder: Path
-) -> list[dict[str, Any]]:
+def clips(evaluations: Sequence[Evaluation], audio: AudioSpec, ranking: str | None) -> list[dict[str, Any]]:
     """The recordings on the page, the worst first; those that nothing can be shown of are skipped."""
     first = evaluations[0]
     sign = -1 if ranking and COLUMNS[ranking].better == "min" else 1
@@ -118,13 +114,11 @@ def clips(
     ranked = sorted(dict.fromkeys(first.names("source")), key=score)
     if len(ranked) > SHOWN:
         ranked = [*ranked[: SHOWN // 2], *ranked[-(SHOWN - SHOWN // 2) :]]
-    shown = (clip(evaluations, audio, name, place, folder) for place, name in enumerate(ranked))
+    shown = (clip(evaluations, audio, name, place) for place, name in enumerate(ranked))
     return [one for one in shown if one is not None]
 
 
-def clip(
-    evaluations: Sequence[Evaluation], audio: AudioSpec, name: str, place: int, folder: Path
-) -> dict[str, Any] | None:
+def clip(evaluations: Sequence[Evaluation], audio: AudioSpec, name: str, place: int) -> dict[str, Any] | None:
     """A recording of the source and all that was made of it; None where no sound of it is left."""
     kinds = list(tracks(evaluations, name, place))
     if not kinds:
@@ -156,7 +150,7 @@ def clip(
                 "label": one.label,
                 "track": kinds.index(one),
                 "width": f"{100 * len(one.waveform) / longest:.2f}",
-                "picture": page.mel_picture(front_end(torch.from_numpy(one.waveform)).numpy(), folder),
+                "picture": page.mel_picture(front_end(torch.from_numpy(one.waveform)).numpy()),
             }
             for one in pictured
         ],
@@ -178,6 +172,7 @@ def card(one: Evaluation) -> str:
     if not os.path.lexists(path):
         return "no card was kept"
     try:
+        documents.check_inside(path, one.folder)
         return documents.read_text(path)
     except UserError as error:
         one.tell(error)
@@ -186,10 +181,12 @@ def card(one: Evaluation) -> str:
 
 def speed(one: Evaluation) -> float | None:
     """How many times faster than real time it converted, if that was kept."""
-    if not os.path.lexists(one.folder / report.SPEED):
+    path = one.folder / report.SPEED
+    if not os.path.lexists(path):
         return None
     try:
-        times = documents.read_json(one.folder / report.SPEED).get("times_real_time")
+        documents.check_inside(path, one.folder)
+        times = documents.read_json(path).get("times_real_time")
         if not isinstance(times, int | float | None):
             raise UserError(f"{report.SPEED}: times_real_time is no number")
         return times

@@ -54,6 +54,7 @@ class Evaluation:
         if not os.path.lexists(path):
             return []
         try:
+            documents.check_inside(path, self.folder)
             rows = list(documents.read_table(path, ("step",), cut=True))
             for row in rows:
                 documents.step(row, path)
@@ -69,7 +70,7 @@ class Evaluation:
 
     def value(self, name: str, kind: str, measure: str) -> float:
         found = documents.number(self.cells.get((name, kind), {}), measure, self.folder / report.ROWS)
-        return found if math.isfinite(found) else math.nan
+        return found if abs(found) < documents.LARGEST_NUMBER else math.nan
 
     def waveform(self, name: str, kind: str) -> np.ndarray | None:
         """A recording (N,) of a kind; None, with a warning, where it is missing or damaged."""
@@ -103,8 +104,7 @@ def read_waveform(folder: Path, path: Path, sample_rate: int) -> np.ndarray:
     """
     if not path.is_file():
         raise UserError(f"{path.name}: {documents.kind(path)}")
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise UserError(f"{path.name}: is a link that leads out of its folder")
+    documents.check_inside(path, folder)
     try:
         with soundfile.SoundFile(path) as file:
             found = (file.samplerate, file.channels)
@@ -151,8 +151,10 @@ def read_one(folder: Path, trust: Sequence[str] | None) -> Evaluation:
     Raises:
         UserError: it is damaged.
     """
-    record = read_record(folder / report.RECORD, trust)
     path = folder / report.ROWS
+    for one in (folder / report.RECORD, path):
+        documents.check_inside(one, folder)
+    record = read_record(folder / report.RECORD, trust)
     rows = list(documents.read_table(path, ("name", "kind")))
     kinds = {row["kind"] for row in rows}
     missing = [kind for kind in KINDS if kind not in kinds]

@@ -1,6 +1,7 @@
 """Runs side by side: what differs between them, and which is best by a held-out measure."""
 
 import csv
+import errno
 import logging
 import os
 import shutil
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from melgan_vc.bundle_header import BEST_NAME
 from melgan_vc.csv_cells import csv_cell
 from melgan_vc.evaluation import labels
-from melgan_vc.evaluation.documents import shortened
+from melgan_vc.evaluation.documents import LARGEST_NUMBER, shortened
 from melgan_vc.evaluation.runs import (
     ABSENT,
     FAILURE,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 CLASS = "._target_"
 WIDE = 50  # largest over smallest of values that are drawn on a logarithmic axis
-LARGEST = 1e30  # value that can be drawn
 COLUMNS = 12  # settings in a table or a picture
 LONGEST = 40  # characters of a setting in a table
 
@@ -137,7 +137,7 @@ def panel(axis: "Axes", ranked: Sequence[Entry], key: str, measure: str) -> None
     """Draw the measure against one setting."""
     values = [one.settings.get(key, ABSENT) for one in ranked]
     numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    if not numeric or not all(abs(value) < LARGEST for value in values):  # which NaN is not
+    if not numeric or not all(abs(value) < LARGEST_NUMBER for value in values):  # which NaN is not
         values = [labels.plain(shown(one.settings, key)) for one in ranked]
     elif ranked and 0 < min(values) <= max(values) / WIDE:
         axis.set_xscale("log")
@@ -165,17 +165,19 @@ def link_best(bundle: Path, folder: Path) -> bool:
     link = folder / BEST_NAME
     if bundle.parent == folder:
         return False  # the folder is the run, and this its own bundle
+    if os.path.lexists(link) and not link.is_symlink():
+        return False
     made = folder / f".{BEST_NAME}.{os.getpid()}.link"
     try:
+        made.unlink(missing_ok=True)  # of a process that was killed and had the same number
         made.symlink_to(os.path.relpath(bundle, folder))
-    except OSError:  # a file system without links
-        with replacing(link) as temporary:
+        os.replace(made, link)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EROFS):  # the runs are somebody else's
+            log.warning("warning: %s was not linked: %s", link, error.strerror)
+            return False
+        with replacing(link) as temporary:  # a file system without links
             shutil.copyfile(bundle, temporary)
-        return True
-    if os.path.lexists(link) and not link.is_symlink():
-        made.unlink()
-        return False
-    os.replace(made, link)
     return True
 
 
@@ -215,6 +217,8 @@ def draw(entries: Sequence[Entry], measure: str, path: Path) -> Path | None:
     try:
         with labels.no_missing_glyphs():
             save_figure(figure(entries, measure), path)
+    except (OSError, MemoryError):  # a full disk, no rights: of the output, not of these runs
+        raise
     except Exception as error:  # of matplotlib, by whatever values and names runs can have
         log.warning("warning: %s was not drawn: %s", path, shortened(error))
         return None

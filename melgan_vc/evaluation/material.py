@@ -137,32 +137,41 @@ def held_out_beside(named: object) -> Path | None:
     return found if found.is_dir() else None
 
 
-def of_split(listening: Listening, split: Split) -> tuple[list[Clip], list[Clip]]:
-    """What a training held out of a domain, the test recordings alone where its corpus names some, and what it used."""
+def of_split(
+    listening: Listening, split: Split, held_out_seconds: float, training_seconds: float
+) -> tuple[list[Clip], list[Clip]]:
+    """Return what a training held out of a domain, and what it used.
+
+    Of a corpus that names test recordings, those alone are held out.
+
+    Args:
+        listening: to the domain.
+        split: of it.
+        held_out_seconds, training_seconds: of each recording that are read; the rest of a long one is never in memory.
+    """
+    spec = listening.front_end.spec
+    longest, most = (
+        math.ceil(one * spec.sample_rate / spec.hop_length) for one in (held_out_seconds, training_seconds)
+    )
     items = {item.path: item for item in listening.store.items}
     names = names_of(list(items))
     unfit = {*split.short, *split.silent}
     tests = [item for item in items.values() if item.split == "test" and item.path not in unfit]
-    held_out = [whole(listening, item, names) for item in tests] or [
-        part(listening, items[one.path], one, names) for one in split.validation
-    ]
-    return held_out, [part(listening, items[one.path], one, names) for one in split.train]
+
+    def part(segment: Segment, frames: int) -> Clip:
+        item = items[segment.path]  # all of it, but where a single recording was cut in two
+        return clip(listening, item, names[item.path], segment.offset - item.offset, min(segment.frames, frames))
+
+    held_out = [clip(listening, item, names[item.path], 0, min(item.frames, longest)) for item in tests]
+    held_out = held_out or [part(one, longest) for one in split.validation]
+    return held_out, [part(one, most) for one in split.train]
 
 
-def whole(listening: Listening, item: Item, names: Mapping[str, str]) -> Clip:
-    return clip(listening, item, names, 0, item.frames)
-
-
-def part(listening: Listening, item: Item, segment: Segment, names: Mapping[str, str]) -> Clip:
-    """A stretch of a recording: all of it, but where a single recording was cut in two."""
-    return clip(listening, item, names, segment.offset - item.offset, segment.frames)
-
-
-def clip(listening: Listening, item: Item, names: Mapping[str, str], start: int, frames: int) -> Clip:
-    """Frames [start, start + frames) of a recording."""
+def clip(listening: Listening, item: Item, name: str, start: int, frames: int) -> Clip:
+    """Return frames [start, start + frames) of a recording."""
     recording = listening.recordings.get(item.path)
     file = recording.path if recording is not None else None
-    return Clip(names[item.path], partial(listening.piece, item, start, frames), names[item.path], file)
+    return Clip(name, partial(listening.piece, item, start, frames), name, file)
 
 
 def chosen(material: Material, most: int) -> Material:

@@ -14,10 +14,11 @@ import soundfile
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from melgan_vc.audio.pictures import save_mel
+from melgan_vc.audio.pictures import mel_png
 from melgan_vc.evaluation.documents import shortened
 from melgan_vc.evaluation.labels import no_missing_glyphs
 from melgan_vc.files import replacing
+from melgan_vc.text import printable
 
 log = logging.getLogger(__name__)
 INK = "#0a0b0c"  # of a chart; the page's own colour takes its place
@@ -27,9 +28,17 @@ STYLE: Any = {
     "xtick.color": INK, "ytick.color": INK, "text.color": INK, "axes.spines.top": False, "axes.spines.right": False,
     "axes.grid": True, "grid.alpha": 0.2, "grid.color": INK, "svg.hashsalt": "melgan_vc", "legend.frameon": False,
 }  # fmt: skip
+
+
+def shown(value: object) -> object:
+    """Return a text of a page without what reverses the direction of writing or cannot be seen."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value, keep="\n\t")
+
+
 TEMPLATES = jinja2.Environment(
     loader=jinja2.PackageLoader("melgan_vc.evaluation"),
     autoescape=True,
+    finalize=shown,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -52,6 +61,8 @@ def drawn(draw: Callable[[], Figure], description: str) -> Markup | None:
     try:
         with style(), no_missing_glyphs():
             return chart(draw(), description)
+    except (OSError, MemoryError):  # of the machine, not of these values
+        raise
     except Exception as error:  # of matplotlib and WORLD, by whatever values and names recordings can have
         log.warning("warning: a chart is missing (%s): %s", description, shortened(error))
         return None
@@ -67,17 +78,9 @@ def chart(figure: Figure, description: str) -> Markup:
     return Markup(drawing.replace("<svg", f'<svg role="img" aria-label="{label}"', 1))
 
 
-def mel_picture(mel: np.ndarray, folder: Path) -> str:
-    """A normalised mel (M, T) as the address of a picture, a pixel a bin and frame.
-
-    Args:
-        folder: for a file in between.
-    """
-    path = folder / ".mel.png"
-    save_mel(mel, path)
-    content = path.read_bytes()
-    path.unlink()
-    return address("image/png", content)
+def mel_picture(mel: np.ndarray) -> str:
+    """Return a normalised mel (M, T) as the address of a picture, a pixel a bin and frame."""
+    return address("image/png", mel_png(mel))
 
 
 def sound(waveform: np.ndarray, sample_rate: int) -> str:

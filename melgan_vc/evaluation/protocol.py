@@ -104,6 +104,8 @@ class Protocol:
         """
         try:
             return measured()
+        except (OSError, MemoryError):  # of the machine, not of this recording
+            raise
         except Exception as error:  # of resemblyzer, WORLD, pYIN, a recogniser: each fails in its own ways
             log.warning("warning: %s: %s cannot be measured: %s", name, what, shortened(error))
             return otherwise

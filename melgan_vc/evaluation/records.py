@@ -96,7 +96,8 @@ def read_record(path: Path, trust: Sequence[str] | None = None) -> dict[str, Any
         refuse_unless(name not in record or check(record[name]), name, record.get(name), path)
     if trust is not None:
         named = {key: value for key, value in record["settings"].items() if key.endswith(TARGET)}
-        check_targets([{TARGET: value} for value in named.values()], trust, f"{path.name}: settings.")
+        nested = {key.removesuffix(f".{TARGET}"): {TARGET: value} for key, value in named.items()}
+        check_targets(nested, trust, f"{path.name}: settings.")
     check_audio(record["audio"], path)
     kinds = [check_line(line, path) for line in record["summary"]]
     if not set(KINDS) <= set(kinds) or len(set(kinds)) < len(kinds) or len(kinds) > MOST_KINDS:

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 RECORD, ROWS = "metrics.json", "metrics.csv"
 CONFIG, CURVES, CARD = "config.yaml", "training.csv", "card.md"  # of the run, kept beside
 SPEED = "speed.json"  # by itself, for no two calls have the same
+PAGE = "index.html"
 BEATEN = {"voice": ("to_target", "mcd"), "music": ("genre_share",)}  # a model must be better in these
 AUDIBLE = 0.1  # of chroma similarity above chance
 ENOUGH = 0.95  # of real recordings that a classifier must be right on, to judge conversions
@@ -162,6 +163,18 @@ def write(folder: Path, rows: Sequence[Row], summary: Sequence[Summary], about: 
             writer.writerow([csv_cell(row.name), csv_cell(row.kind), *cells])
 
 
+def clear(folder: Path) -> None:
+    """Remove the figures of an earlier evaluation, so that nobody takes them for those of the sounds written next.
+
+    What tells that there was an evaluation goes last: a folder whose clearing was interrupted can be cleared again.
+    """
+    if not any(os.path.lexists(folder / name) for name in (RECORD, SPEED)):
+        return
+    for path in (folder / name for name in (RECORD, ROWS, CONFIG, CURVES, CARD, PAGE, SPEED)):
+        if os.path.lexists(path) and not path.is_dir():
+            path.unlink()
+
+
 def keep_run(folder: Path, run: Path, card: str, times_real_time: float) -> None:
     """What the page shows beside the figures: the run that the bundle lies in, its card, and how fast it converted."""
     speed = jsonable({"times_real_time": round(times_real_time, 1)})
@@ -170,6 +183,7 @@ def keep_run(folder: Path, run: Path, card: str, times_real_time: float) -> None
     for name, place in (("config.yaml", CONFIG), ("metrics.csv", CURVES)):
         if (run / "config.yaml").is_file() and os.path.lexists(run / name):
             try:
+                documents.check_inside(run / name, run)
                 content = documents.read_bytes(run / name, documents.LARGEST_TABLE)
             except UserError as error:
                 log.warning("warning: %s of the run is not kept: %s", name, error)

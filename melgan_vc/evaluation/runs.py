@@ -101,8 +101,11 @@ def find(folder: Path, skipped: list[str]) -> Iterator[Path]:
     """Yield the run directories under a folder, also damaged ones; folders that cannot be read go into ``skipped``."""
 
     def tell(error: OSError) -> None:
-        if error.filename != str(folder):
-            skipped.append(f"{printable(error.filename)}: {error.strerror}; skipped")
+        if error.filename == str(folder):
+            if isinstance(error, PermissionError):
+                raise error
+            return  # there is no such folder, so there are no runs
+        skipped.append(f"{printable(error.filename)}: {error.strerror}; skipped")
 
     for root, folders, files in os.walk(folder, onerror=tell):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -131,6 +134,8 @@ def entry(run: Path, name: str, measure: str, trust: Sequence[str] | None = None
     Raises:
         UserError: one of its files is damaged, or its config names a class that it may not.
     """
+    for file in (CONFIG, METRICS, JOB, FAILURE):
+        documents.check_inside(run / file, run)
     path = run / METRICS
     rows = documents.read_table(path, ("step",), cut=True) if os.path.lexists(path) else iter(())
     batches, speeds = 0, []
@@ -161,7 +166,7 @@ def entry(run: Path, name: str, measure: str, trust: Sequence[str] | None = None
 def measured(row: Mapping[str, str], path: Path) -> dict[str, float]:
     """Return the held-out measures of a row of metrics.csv that are numbers."""
     found = {key.removeprefix(PREFIX): documents.number(row, key, path) for key in row if key.startswith(PREFIX)}
-    return {name: value for name, value in found.items() if math.isfinite(value)}
+    return {name: value for name, value in found.items() if abs(value) < documents.LARGEST_NUMBER}  # which NaN is not
 
 
 def failure(run: Path) -> str | None:

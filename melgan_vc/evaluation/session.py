@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from melgan_vc import files
 from melgan_vc.audio import io
 from melgan_vc.audio.chunks import SILENCE
-from melgan_vc.errors import UserError
+from melgan_vc.errors import UserError, explain_os_error
 from melgan_vc.evaluation.baselines import VOICES
 from melgan_vc.evaluation.documents import shortened
 from melgan_vc.evaluation.material import DOMAINS, Material, read_clip
 from melgan_vc.evaluation.protocol import Protocol, Waveforms
+from melgan_vc.evaluation.report import RECORD
 from melgan_vc.evaluation.runs import CHECKPOINTS, CONFIG, METRICS, OTHERS
-from melgan_vc.files import inputs_among, output_path
 from melgan_vc.inference.offline import OfflineConverter
 from melgan_vc.measures.words import SILENT
 from melgan_vc.terminal import Bar
@@ -135,12 +136,14 @@ def attempt(convert: Convert, waveform: np.ndarray, output: Path, name: str, kin
     """Convert a recording and write it; None, with a warning, where that fails for this one alone."""
     try:
         found = convert(waveform)
+    except (OSError, MemoryError):  # of the machine, not of this recording
+        raise
     except Exception as error:  # of a network or WORLD, by whatever this recording is
         log.warning("warning: %s: %s: %s; skipped", name, kind, shortened(error))
         return None
     try:
         io.write(path_of(output, name, kind), found[None], rate)
-    except UserError as error:  # a full disk is none, and ends all
+    except UserError as error:  # of this name; a full disk is an OSError
         log.warning("warning: %s: %s: %s; skipped", name, kind, shortened(error))
         return None
     return found
@@ -169,14 +172,26 @@ def check_output(output: Path, material: Material, folders: Iterable[Path]) -> N
                 f"{output}: lies in {folder}, so its files would be taken for recordings; give an output elsewhere"
             )
     every = [clip.file for clips in (*material.held_out.values(), *material.training.values()) for clip in clips]
-    files = [file for file in every if file is not None]
-    if real in {Path(os.path.realpath(file.parent)) for file in files}:
+    recordings = [file for file in every if file is not None]
+    if real in {Path(os.path.realpath(file.parent)) for file in recordings}:
         raise UserError(f"{output}: holds recordings; give an output elsewhere")
     names = [(domain, clip.name) for domain in DOMAINS for clip in material.held_out[domain]]
     written = [path_of(output, name, kind) for domain, name in names for kind in ALL_KINDS[domain]]
-    replaced = inputs_among(written, files)
+    replaced = files.inputs_among(written, recordings)
     if replaced:
         raise UserError(f"{replaced[0]}: is one of the recordings, which it would replace; give another output")
+
+
+def check_writable(output: Path) -> None:
+    """Make the folder for an evaluation, and see that it can be written, before the work is done for it.
+
+    Raises:
+        UserError: it cannot.
+    """
+    try:
+        files.check_output(output / RECORD)
+    except OSError as error:
+        raise UserError(explain_os_error(error, output)) from error
 
 
 def unchanged(waveform: np.ndarray) -> np.ndarray:
@@ -209,7 +224,7 @@ def path_of(folder: Path, name: str, kind: str) -> Path:
     Raises:
         UserError: a link leads out of the folder.
     """
-    return output_path(folder, file_of(name, kind))
+    return files.output_path(folder, file_of(name, kind))
 
 
 def file_of(name: str, kind: str) -> str:

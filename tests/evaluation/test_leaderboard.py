@@ -1,9 +1,11 @@
 """Runs are ranked by a held-out measure, beside what differed between them."""
 
 import csv
+import errno
 import json
 import shutil
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,6 +135,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("metrics.csv", b"step\n\x00\n", "holds NUL bytes"),
         ("metrics.csv", ".", "is a folder"),
         ("metrics.csv", "nowhere", "leads nowhere"),
+        ("metrics.csv", "/etc/hostname", "leads out of its folder"),
     ],
 )
 def test_a_damaged_run_is_named_and_the_others_are_shown(runs, name, content, reason, tmp_path):
@@ -181,7 +184,7 @@ def test_a_row_that_was_cut_off_in_writing_counts_for_nothing(tmp_path):
     assert leaderboard.read(tmp_path, "mel_distance").entries[0].measures["mel_distance"] == 3
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "-1e308"])
 def test_a_measure_that_is_no_number_ranks_nothing(tmp_path, value):
     make_run(tmp_path / "a", 1, [float(value)])
     make_run(tmp_path / "b", 2, [3.0])
@@ -204,6 +207,25 @@ def test_files_of_others_are_never_replaced_by_the_link(runs, tmp_path):
     leaderboard.write(runs / "a", "mel_distance", tmp_path)  # the folder is itself the run
     assert read_header(runs / "a" / "best.safetensors").about["weight"] == 5
     assert not (runs / "a" / "best.safetensors").is_symlink()
+
+
+def test_runs_of_somebody_else_are_ranked_and_not_linked(runs, tmp_path, monkeypatch, caplog):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    shown = leaderboard.write(runs, "mel_distance", tmp_path)
+    assert "19.000" in shown and ", also" not in shown and "best.safetensors was not linked" in caplog.text
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), MemoryError()])
+def test_a_full_disk_is_no_fault_of_a_picture(runs, tmp_path, monkeypatch, error):
+    def fails(*_):
+        raise error
+
+    monkeypatch.setattr(leaderboard, "figure", fails)
+    with pytest.raises(type(error)):
+        leaderboard.draw([], "mel_distance", tmp_path / "leaderboard.png")
 
 
 @pytest.mark.parametrize("target", ["os.makedirs", "builtins.exec", "mypackage.Mine", "", 3, None, ["os.system"]])

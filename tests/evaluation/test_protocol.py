@@ -1,5 +1,6 @@
 """What a protocol measures of recordings, and which recordings it gets."""
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,7 +24,7 @@ from melgan_vc.evaluation.material import (
     of_split,
 )
 from melgan_vc.evaluation.protocol import MusicProtocol, Protocol, VoiceProtocol
-from melgan_vc.evaluation.session import check_output, heard, path_of
+from melgan_vc.evaluation.session import attempt, check_output, check_writable, heard, path_of
 from melgan_vc.measures.music import GenreClassifier, timbre
 from melgan_vc.measures.voice import speaker_embedder
 from melgan_vc.spec import AudioSpec
@@ -206,12 +207,14 @@ def test_a_run_gives_its_test_recordings_else_those_of_its_validation() -> None:
     )
     items = [item("a/x.wav", "test"), item("b.wav", None), item("d.wav", "test")]
     for given, names in ((items, ["a/x"]), (items[1:], ["b"])):
-        held_out, training = of_split(
-            SimpleNamespace(store=SimpleNamespace(items=given), piece=piece, recordings={}), split
+        listening = SimpleNamespace(
+            store=SimpleNamespace(items=given), piece=piece, recordings={}, front_end=SimpleNamespace(spec=AUDIO)
         )
+        held_out, training = of_split(listening, split, 1.0, 0.5)
         assert [clip.name for clip in held_out] == names and [clip.name for clip in training] == ["b"]
     end = held_out[0].read()
     assert (len(end), end[0]) == (50, 150), "the end of a recording that was cut in two, from its start on"
+    assert len(training[0].read()) == 42, "no more of a long recording than is asked for, in frames of 12 ms"
 
 
 def test_silent_recordings_are_not_measured_and_neither_are_their_partners(caplog: pytest.LogCaptureFixture) -> None:
@@ -288,6 +291,17 @@ def test_what_a_library_cannot_measure_of_a_recording_is_nan(caplog: pytest.LogC
     assert [line.kind for line in protocol.summary()] == ["source", "converted", "target", "WORLD transfer"]
 
 
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), MemoryError()])
+def test_what_concerns_all_recordings_ends_an_evaluation(error: Exception, tmp_path: Path) -> None:
+    def fails(*_: object) -> np.ndarray:
+        raise error
+
+    with pytest.raises(type(error)):
+        attempt(fails, np.zeros(1), tmp_path, "a", "source", 8000)
+    with pytest.raises(type(error)):
+        Protocol(MelTransform(AUDIO), 12).attempt("the words", "a", fails, None)
+
+
 def test_an_evaluation_never_lies_where_it_would_replace_or_become_a_recording(tmp_path: Path) -> None:
     recordings, run = tmp_path / "rec" / "her", tmp_path / "run"
     recordings.mkdir(parents=True)
@@ -314,3 +328,5 @@ def test_an_evaluation_never_lies_where_it_would_replace_or_become_a_recording(t
     (tmp_path / "out" / "a_converted.wav").symlink_to(recordings / "a_converted.wav")
     with pytest.raises(UserError, match="is one of the recordings"):
         check_output(tmp_path / "out", material, [recordings])
+    with pytest.raises(UserError, match="a file is where a folder is needed"):
+        check_writable(recordings / "a_converted.wav" / "out")

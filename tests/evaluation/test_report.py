@@ -125,6 +125,9 @@ def with_line(**values: object) -> Callable[[dict[str, Any]], object]:
         (b'{"a": ' * 60 + b"1" + b"}" * 60, "is nested too deeply"),
         (b'{"a": 1, "a": 2}', "'a' is there twice"),
         (b'{"a": 1e999}', "is too large"),
+        (b'{"a": 1e300}', "is too large"),
+        (b'{"a": ' + b"9" * 200 + b"}", "is too large"),
+        ("/etc/hostname", "leads out of its folder"),
         (b'{"a": ' + b"9" * 5000 + b"}", "is too large"),
         (b'{"a": NaN}', "is no number"),
         (b" " * 9_000_000, "is larger than"),
@@ -227,6 +230,34 @@ def test_a_page_shows_what_is_whole_of_a_damaged_evaluation(
         assert f"{reason}" in caplog.text, reason
 
 
+def test_a_page_shows_no_file_of_this_machine_and_nothing_that_cannot_be_seen(
+    two: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret, folder = tmp_path / "secret", tmp_path / "one \u202egnp \x1b[31m"
+    secret.write_text("step,secret\n1,2\n")
+    shutil.copytree(two[0], folder)
+    for name in (report.CARD, report.CURVES, report.SPEED):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(secret)
+    text = evaluation_page.write(tmp_path / "page", [folder, two[1]]).read_text(encoding="utf-8")
+    assert "secret" not in text and caplog.text.count("is a link that leads out of its folder") == 3
+    assert r"one \u202egnp" in text and "\u202e" not in text and "\x1b" not in text
+
+
+def test_figures_of_an_earlier_evaluation_are_removed_and_nothing_of_others(two: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    shutil.copytree(two[0], folder)
+    (folder / "notes.txt").touch()
+    (folder / report.CARD).unlink()
+    (folder / report.CARD).mkdir()
+    report.clear(folder)
+    left = {path.name for path in folder.iterdir() if path.suffix != ".wav"}
+    assert left == {"notes.txt", report.CARD}
+    (folder / report.CURVES).touch()
+    report.clear(folder)
+    assert (folder / report.CURVES).exists(), "there is no evaluation"
+
+
 def test_evaluations_that_cannot_be_compared_stand_apart(two: list[Path], tmp_path: Path) -> None:
     def copied(name: str, **values: object) -> Path:
         shutil.copytree(two[0], tmp_path / name)
@@ -288,7 +319,7 @@ def test_a_record_that_names_what_no_config_may_name_is_refused_in_a_line(two: l
     path = tmp_path / "one" / report.RECORD
     record = json.loads(path.read_text())
     path.write_text(json.dumps(record | {"settings": {"data.extra._target_": "os.makedirs"}}))
-    with pytest.raises(UserError, match=r"metrics.json: settings.0._target_ is os.makedirs"):
+    with pytest.raises(UserError, match=r"metrics.json: settings.data.extra._target_ is os.makedirs"):
         kept.read([tmp_path / "one"], trust=())
 
 
@@ -335,6 +366,10 @@ def test_tables_are_written_from_records_alone(two: list[Path], tmp_path: Path) 
     assert cells[2] == ["target", "", "5.00", "0.100"]
     assert cells[3] == ["first", "0", f"6.00 ({first.low:.2f} to {first.high:.2f})", "0.100"]
     assert cells[4] == ["both", "0, 1", f"5.08 ({other.low:.2f} to {first.high:.2f})", "0.100"], "lowest to highest"
+    record = folder / "records" / "other.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"audio": AUDIO | {"sample_rate": 16000}}))
+    with pytest.raises(UserError, match=r"one and other were not measured alike: other mels \(sample_rate\)"):
+        experiments.refresh(tmp_path)
     page.write_text(page.read_text().replace("[one, other]", "[one, lost]"))
     with pytest.raises(UserError, match=r"lost\.json"):
         experiments.refresh(tmp_path)
