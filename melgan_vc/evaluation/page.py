@@ -74,7 +74,7 @@ def chart(figure: Figure, description: str) -> Markup:
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = buffer.getvalue()
     drawing = text[text.index("<svg") :].replace(INK, "currentColor")
-    label = Markup.escape(description)
+    label = Markup.escape(printable(description))
     return Markup(drawing.replace("<svg", f'<svg role="img" aria-label="{label}"', 1))
 
 
