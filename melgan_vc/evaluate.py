@@ -19,8 +19,9 @@ from melgan_vc.terminal import say
 
 if TYPE_CHECKING:
     from melgan_vc.evaluation.material import Clip, Material
-    from melgan_vc.evaluation.protocol import MusicProtocol, VoiceProtocol
+    from melgan_vc.evaluation.music_protocol import MusicProtocol
     from melgan_vc.evaluation.session import Convert
+    from melgan_vc.evaluation.voice_protocol import VoiceProtocol
     from melgan_vc.inference.offline import OfflineConverter
 
 log = logging.getLogger(__name__)
@@ -224,7 +225,7 @@ def for_voices(
     from melgan_vc.config.instantiation import instantiate
     from melgan_vc.evaluation.baselines import VOICES, statistics
     from melgan_vc.evaluation.material import first_minutes
-    from melgan_vc.evaluation.protocol import VoiceProtocol
+    from melgan_vc.evaluation.voice_protocol import VoiceProtocol
     from melgan_vc.measures.voice import speaker_embedder
     from melgan_vc.measures.words import usable
 
@@ -255,7 +256,7 @@ def for_music(
     from melgan_vc.evaluation import session
     from melgan_vc.evaluation.baselines import mel_statistics, mel_transferred
     from melgan_vc.evaluation.material import first_minutes
-    from melgan_vc.evaluation.protocol import MusicProtocol
+    from melgan_vc.evaluation.music_protocol import MusicProtocol
     from melgan_vc.measures.music import GenreClassifier, timbre
 
     rate, stride = offline.audio.sample_rate, offline.converter.chunked.hop

@@ -23,8 +23,10 @@ from melgan_vc.evaluation.material import (
     of_folder,
     of_split,
 )
-from melgan_vc.evaluation.protocol import MusicProtocol, Protocol, VoiceProtocol
+from melgan_vc.evaluation.music_protocol import MusicProtocol
+from melgan_vc.evaluation.protocol import Protocol
 from melgan_vc.evaluation.session import attempt, check_output, check_writable, heard, path_of
+from melgan_vc.evaluation.voice_protocol import VoiceProtocol
 from melgan_vc.measures.music import GenreClassifier, timbre
 from melgan_vc.measures.voice import speaker_embedder
 from melgan_vc.spec import AudioSpec

@@ -1,0 +1,122 @@
+"""What is measured of voices: whose they are, what they say, how, and how high."""
+
+from dataclasses import asdict
+from functools import partial
+
+import numpy as np
+
+from melgan_vc.audio.mel import MelTransform
+from melgan_vc.evaluation.protocol import NAN, REFERENCE, Protocol, Waveforms, is_audible
+from melgan_vc.measures.cepstra import Likeness, Voice, analysed, likeness
+from melgan_vc.measures.modulation import modulation_distance
+from melgan_vc.measures.voice import Embed, centroid, cosine, voiced_f0
+from melgan_vc.measures.words import Recognise, error_rates
+
+FEWEST_FRAMES = 20  # of WORLD: 0.1 s, in less there is no sentence to align
+NOTHING = np.zeros((0, 1))  # vectors (K, E) of what has none
+
+
+class VoiceProtocol(Protocol):
+    """Voices against those of source and target, and against the target's recording of the sentence where there is one.
+
+    Args:
+        front_end, stride: see :class:`Protocol`.
+        source, target: held-out recordings.
+        parallel: those of one name are of one sentence.
+        embed: see :func:`melgan_vc.measures.voice.speaker_embedder`.
+        recognise: see :mod:`melgan_vc.measures.words`; None leaves words out.
+        voiced_only, power: of MCD, see :func:`melgan_vc.measures.cepstra.likeness`.
+    """
+
+    def __init__(
+        self,
+        front_end: MelTransform,
+        stride: int,
+        source: Waveforms,
+        target: Waveforms,
+        parallel: bool,
+        embed: Embed,
+        recognise: Recognise | None = None,
+        voiced_only: bool = False,
+        power: bool = False,
+    ) -> None:
+        super().__init__(front_end, stride)
+        self.embed = embed
+        self.recognise = recognise
+        self.mcd = {"voiced_only": voiced_only, "power": power}
+        self.speakers = {domain: self.speaker(one) for domain, one in (("source", source), ("target", target))}
+        wanted = target if parallel else {}
+        voices = {name: self.voice(f"{name} (target)", one) for name, one in wanted.items()}
+        self.wanted: dict[str, Voice] = {name: one for name, one in voices.items() if one is not None}
+        self.said = {"source": {name: self.words(f"{name} (source)", one) for name, one in source.items()}}
+        same = self.said["source"]
+        self.said["target"] = (
+            same if parallel else {name: self.words(f"{name} (target)", one) for name, one in target.items()}
+        )
+        self.pitches: dict[str, list[np.ndarray]] = {}
+
+    def about(self) -> dict[str, object]:
+        return {"mcd": self.mcd, "recogniser": type(self.recognise).__name__ if self.recognise else None}
+
+    def speaker(self, waveforms: Waveforms) -> np.ndarray:
+        """The embedding (E,) of a domain's speaker over all held-out recordings that have a voice."""
+        return centroid([centroid(self.pieces(name, one)) for name, one in waveforms.items()])
+
+    def pieces(self, name: str, waveform: np.ndarray) -> np.ndarray:
+        """Speaker embeddings (K, E) of a waveform (N,); none where it has no voice."""
+        embed = partial(self.embed, waveform, self.sample_rate)
+        return self.attempt("the speaker", name, embed, NOTHING) if is_audible(waveform) else NOTHING
+
+    def voice(self, name: str, waveform: np.ndarray) -> Voice | None:
+        """Cepstra and pitch of a waveform (N,), if it has any."""
+        analyse = partial(analysed, waveform, self.sample_rate)
+        found = self.attempt("MCD and F0", name, analyse, None) if is_audible(waveform) else None
+        return found if found is not None and len(found.f0) >= FEWEST_FRAMES else None
+
+    def words(self, name: str, waveform: np.ndarray) -> str | None:
+        """What the recogniser hears in a waveform (N,); None where it fails."""
+        recognise = self.recognise
+        if recognise is None:
+            return None
+        return self.attempt("the words", name, lambda: recognise(waveform, self.sample_rate), None)
+
+    def own(self, name: str, kind: str, waveform: np.ndarray) -> dict[str, float]:
+        place = f"{name} ({kind})"
+        pieces = self.pieces(place, waveform)
+        self.remember(kind, pieces)
+        embedding = centroid(pieces)
+        values = {f"to_{domain}": cosine(embedding, one) for domain, one in self.speakers.items()}
+        pitch = partial(voiced_f0, waveform, self.sample_rate)
+        heard = is_audible(waveform)
+        self.pitches.setdefault(kind, []).append(
+            self.attempt("F0", place, pitch, NOTHING[:, 0]) if heard else NOTHING[:, 0]
+        )
+        if name in self.wanted:
+            values |= self.likeness(place, waveform, self.wanted[name])
+        if self.recognise:
+            said = self.said["target" if kind.startswith(REFERENCE) else "source"].get(name)
+            found = self.words(place, waveform) if said else None
+            values["cer"], values["wer"] = (NAN, NAN) if not said or found is None else error_rates(said, found)
+        return values
+
+    def likeness(self, place: str, waveform: np.ndarray, wanted: Voice) -> dict[str, float]:
+        """How like a waveform (N,) is to the target's recording of the sentence."""
+        voice = self.voice(place, waveform)
+        unknown = Likeness(NAN, NAN, NAN, NAN)
+        if voice is None:
+            return asdict(unknown) | {"modulation": NAN}
+        found = self.attempt("MCD and F0", place, lambda: likeness(voice, wanted, **self.mcd), unknown)
+        modulation = partial(modulation_distance, voice.cepstra, wanted.cepstra)
+        return asdict(found) | {"modulation": self.attempt("the modulation", place, modulation, NAN)}
+
+    def whole(self, kind: str) -> dict[str, float]:
+        median, spread = self.pitch(kind)
+        reference, _ = self.pitch(REFERENCE)
+        more = {"median_f0": median, "f0_error": median / reference - 1, "f0_spread": spread}
+        return super().whole(kind) | more
+
+    def pitch(self, kind: str) -> tuple[float, float]:
+        """Median F0 in Hz and the standard deviation of its logarithm in semitones, over all voiced frames."""
+        f0 = np.concatenate(self.pitches.get(kind) or [NOTHING[:, 0]])
+        spread = float(12 * np.log2(f0).std()) if len(f0) > 1 else NAN
+        return float(np.median(f0)) if len(f0) else NAN, spread
