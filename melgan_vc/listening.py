@@ -16,12 +16,10 @@ def main(cfg: DictConfig) -> None:
         raise UserError("output not given; add output=DIR for the page and its key")
     if cfg.answers is not None and cfg.key is None:
         raise UserError("key not given; add key=DIR/key.json, which the test came with")
-    if isinstance(cfg.recordings, bool) or not isinstance(cfg.recordings, int) or cfg.recordings < 1:
-        raise UserError(f"recordings is {cfg.recordings!r}: give a whole number from 1")
-    from melgan_vc.evaluation import listening
+    from melgan_vc.evaluation import answers, listening
 
     if cfg.answers is not None:
-        say(listening.analysed(several_paths(cfg.answers, "answers"), expand_user(cfg.key)))
+        say(answers.analysed(several_paths(cfg.answers, "answers"), expand_user(cfg.key)))
         return
     output = expand_user(cfg.output)
     kinds = [str(one) for one in cfg.kinds]

@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation import charts, comparison, evaluation_page, experiments, kept, listening, report
+from melgan_vc.evaluation import answers, charts, comparison, evaluation_page, experiments, kept, listening, report
 from melgan_vc.evaluation.columns import MEANS
 from melgan_vc.evaluation.protocol import Row, Summary
 from melgan_vc.evaluation.session import path_of
@@ -385,7 +385,7 @@ def test_the_tables_of_this_repository_are_what_its_records_say() -> None:
 
 def test_a_listening_test_tells_nothing_of_its_systems(two: list[Path], tmp_path: Path) -> None:
     count = listening.write(two, tmp_path, ["abx", "mos"], 2, seed=3)
-    key = listening.read_key(tmp_path / listening.KEY)
+    key = answers.read_key(tmp_path / listening.KEY)
     assert count == len(key) == 2 * (6 + 1)
     text = (tmp_path / listening.TEST).read_text(encoding="utf-8")
     for word in ("converted", "WORLD", "resynthesised", "other", *NAMES):
@@ -395,7 +395,7 @@ def test_a_listening_test_tells_nothing_of_its_systems(two: list[Path], tmp_path
     assert (again / listening.KEY).read_text() == (tmp_path / listening.KEY).read_text()
     firsts = {trial.systems[0] for trial in key.values() if trial.kind == "abx"}
     listening.write(two, again / "more", ["abx"], 3, seed=5)
-    firsts |= {trial.systems[0] for trial in listening.read_key(again / "more" / listening.KEY).values()}
+    firsts |= {trial.systems[0] for trial in answers.read_key(again / "more" / listening.KEY).values()}
     assert firsts == {"converted: one", "converted: other"}, "A is not always the same"
 
 
@@ -416,17 +416,17 @@ def test_answers_are_counted_for_what_was_heard(tmp_path: Path, caplog: pytest.L
     key.write_text(json.dumps({code: one.__dict__ for code, one in trials.items()}))
     one = answered(tmp_path / "1.csv", [("ann", "m1", "5"), ("ann", "m2", "1"), ("ann", "x1", "A"), ("ann", "x2", "B")])
     two = answered(tmp_path / "2.csv", [("bob", "m1", "1"), ("bob", "m1", "4"), ("bob", "x1", "A"), ("bob", "x2", "A")])
-    text = listening.analysed([one, two], key)
+    text = answers.analysed([one, two], key)
     assert "7 answers of 2 listeners" in text, "who answers twice is counted once"
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
     assert ["good", "4.50", "-", "2"] in cells and ["bad", "1.00", "-", "1"] in cells
     assert ["good", "bad", "75%", "-", "4", "-"] in cells
-    more = listening.analysed([one, answered(tmp_path / "5.csv", [("ann", "z", "1")])], key)
+    more = answers.analysed([one, answered(tmp_path / "5.csv", [("ann", "z", "1")])], key)
     assert "4 answers of 1 listener" in more and "5.csv, line 2: trial 'z' is not in the key" in caplog.text
     with pytest.raises(UserError, match=r"3.csv, line 2: '6' is no answer"):
-        listening.analysed([answered(tmp_path / "3.csv", [("ann", "m1", "6")])], key)
+        answers.analysed([answered(tmp_path / "3.csv", [("ann", "m1", "6")])], key)
     with pytest.raises(UserError, match="'z' is not in the key"):
-        listening.analysed([answered(tmp_path / "4.csv", [("ann", "z", "1")])], key)
+        answers.analysed([answered(tmp_path / "4.csv", [("ann", "z", "1")])], key)
 
 
 def test_every_measure_says_what_it_is() -> None:

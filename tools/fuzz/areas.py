@@ -175,10 +175,10 @@ def store(home: Path, folder: Path, work: Path) -> str | None:
 
 def evaluation(folder: Path, work: Path) -> str | None:
     """Make a page, records, a listening test or a leaderboard of what evaluations and runs left."""
-    from melgan_vc.evaluation import evaluation_page, experiments, kept, leaderboard, listening
+    from melgan_vc.evaluation import answers, evaluation_page, experiments, kept, leaderboard, listening
 
     if (folder / "answers.csv").exists():
-        listening.analysed([folder / "answers.csv"], folder / "key.json")
+        answers.analysed([folder / "answers.csv"], folder / "key.json")
         return None
     kind = pick(folder, 4)
     if kind == 0:
