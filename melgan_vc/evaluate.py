@@ -129,7 +129,7 @@ def sound_of(run: DictConfig | None) -> str:
 
 
 def material_of(cfg: DictConfig, run: DictConfig | None, bundle: Any, music: bool) -> "Material":
-    """What a config names, and of what it does not name, what the run of the bundle held out and trained on."""
+    """Return the recordings that a config names, or else those that the bundle's run held out and trained on."""
     from melgan_vc.evaluation.material import Material
 
     rate = bundle.audio.sample_rate
@@ -148,7 +148,8 @@ def material_of(cfg: DictConfig, run: DictConfig | None, bundle: Any, music: boo
         found = Material(named, found.training if found else {}, places, parallel, found.report if found else None)
     elif found is None:
         raise UserError(
-            f"{cfg.bundle}: lies in no run directory, so nobody knows what was held out; add source=DIR target=DIR"
+            f"{cfg.bundle}: is not in a run directory, so its held-out recordings are unknown; "
+            "add source=DIR target=DIR"
         )
     elif cfg.parallel is not None:
         found = replace(found, parallel=cfg.parallel)
@@ -213,7 +214,7 @@ def of_run(cfg: DictConfig, run: DictConfig, bundle: Any, music: bool) -> "Mater
 def for_voices(
     cfg: DictConfig, offline: "OfflineConverter", material: "Material", waveforms: Any
 ) -> "tuple[VoiceProtocol, dict[str, Convert]]":
-    """What measures voices, and the conversions to compare with."""
+    """Return the protocol for voices, and the conversions to compare with."""
     from melgan_vc.config.instantiation import instantiate
     from melgan_vc.evaluation.baselines import VOICES, statistics
     from melgan_vc.evaluation.material import first_minutes

@@ -221,7 +221,7 @@ def test_evaluate_takes_what_the_run_held_out(trained, lone, tmp_path):
     assert not record["parallel"] and record["held_out"] == {"source": 1, "target": 1}
     assert not {"mcd", "cer"} & record["summary"][0]["means"].keys() and "WORLD transfer" in done.stdout
     done = run_command("evaluate", f"bundle={lone}", "output=lone", cwd=tmp_path)
-    assert_one_line(done, "lies in no run directory", "source=DIR target=DIR")
+    assert_one_line(done, "is not in a run directory", "source=DIR target=DIR")
 
 
 def test_evaluate_judges_music_by_a_classifier_of_its_training_recordings(lone, two_domains, tmp_path):

@@ -1,4 +1,4 @@
-"""What is wrong with recordings, what that does to the result, and how to mend it."""
+"""Advice on recordings: what is wrong, its effect on the result, and how to fix it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Advice:
 
 
 def advice(source: Domain, target: Domain, doubles: Sequence[Double]) -> list[Advice]:
-    """All there is to say of the recordings of a training, the serious first."""
+    """Return all advice on the recordings of a training, the serious first."""
     found = [*of_doubles(doubles), *of_levels(source, target)]
     for domain in (source, target):
         for rule in (of_duration, of_clipping, of_level, of_noise, of_bandwidth, of_silence, of_unused):
@@ -48,11 +48,11 @@ def advice(source: Domain, target: Domain, doubles: Sequence[Double]) -> list[Ad
 
 
 def of_duration(domain: Domain) -> Iterator[Advice]:
-    effect = "what is rare in it is learned badly or not at all, and the discriminator learns the recordings by heart"
+    effect = "rare sounds are learned poorly, and the discriminator memorises the recordings"
     if domain.minutes < ADVISED_MINUTES:
         serious = domain.minutes < FEW_MINUTES
         remedy = f"record more: {FEW_MINUTES} minutes at least, an hour is what the method's authors advise"
-        yield Advice(serious, f"the {domain.name} has {domain.minutes:.1f} minutes", effect, remedy)
+        yield Advice(serious, f"the {domain.name} has only {domain.minutes:.1f} minutes of audio", effect, remedy)
     if len(domain.store.items) == 1:
         yield Advice(
             False,
@@ -182,12 +182,12 @@ def those(domain: Domain, are: Callable[[Sound], bool]) -> list[str]:
 
 
 def many(names: Sequence[str], domain: Domain) -> bool:
-    """Whether these are more of a domain's recordings than it bears."""
+    """Tell whether these are more of a domain's recordings than can be tolerated."""
     return len(names) > SOME * len(domain.sounds)
 
 
 def count(number: int, domain: Domain) -> str:
-    """How many of a domain's recordings, for the start of a sentence."""
+    """Return a number of a domain's recordings as the start of a sentence."""
     return several(number, f"recording of the {domain.name} is", f"recordings of the {domain.name} are")
 
 

@@ -1,4 +1,4 @@
-"""What listeners answered in a blind test, set against its key."""
+"""Analysis of the answers to a blind listening test."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -98,7 +98,7 @@ def answers_of(path: Path, key: Mapping[str, Trial]) -> list[tuple[str, str, str
 
 
 def analysed(paths: Sequence[Path], key: Path) -> str:
-    """What listeners found, as tables with 95 % intervals."""
+    """Return the result of a listening test as tables with 95 % intervals."""
     answers = read_answers(paths, read_key(key))
     listeners = len({listener for listener, _, _ in answers})
     parts = [f"{len(answers)} answers of {listeners} {'listener' if listeners == 1 else 'listeners'}"]

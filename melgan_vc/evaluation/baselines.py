@@ -1,4 +1,4 @@
-"""What can be had without training: the source's voice moved towards the target's by a few statistics.
+"""Baselines that need no training: the source's voice moved towards the target's by a few statistics.
 
 A model that is no better than these has not learned to convert.
 """
@@ -20,7 +20,7 @@ SMALLEST = 1e-16
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of a speaker's recordings.
+    """Statistics of a speaker's recordings.
 
     Attributes:
         pitch: mean and standard deviation of the logarithm of F0 in Hz, over voiced frames.
@@ -34,7 +34,7 @@ class Statistics:
 
 
 def statistics(recordings: Iterable[np.ndarray], sample_rate: int) -> Statistics:
-    """Of waveforms (N,) of one speaker; one that WORLD fails on is skipped with a warning.
+    """Return the statistics of waveforms (N,) of one speaker; one that WORLD fails on is skipped with a warning.
 
     Raises:
         UserError: hardly anything in them is voiced.

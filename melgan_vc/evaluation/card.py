@@ -85,7 +85,7 @@ def recordings(about: Mapping[str, Any]) -> Iterator[str]:
 
 
 def measures(held_out: Mapping[str, Any]) -> Iterator[str]:
-    """What the last validation measured, and which way is better; a dash for what could not be measured."""
+    """Yield the results of the last validation, and which way is better; a dash for what could not be measured."""
     if not held_out:
         yield "- nothing was measured"
     for name, value in held_out.items():

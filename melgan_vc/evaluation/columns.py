@@ -1,11 +1,11 @@
-"""What each measure of an evaluation is called, how it is written, and which way is better."""
+"""The measures of an evaluation: their names, formats, and which way is better."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Column:
-    """Of a table.
+    """A column of a table.
 
     Attributes:
         heading: with the unit.

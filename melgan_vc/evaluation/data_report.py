@@ -34,7 +34,7 @@ def write(output: Path, domains: Sequence[Domain], found: Sequence[Advice]) -> s
 
 
 def rows(domains: Sequence[Domain]) -> list[list[str]]:
-    """What is known of the domains, by name."""
+    """Return the figures of the domains, a row each."""
     columns = [figures(domain) for domain in domains]
     return [[name, *(column[name] for column in columns)] for name in columns[0]]
 
@@ -66,7 +66,7 @@ def shown(value: float, form: str) -> str:
 def lines(found: Sequence[Advice]) -> list[str]:
     """Advice for a terminal."""
     if not found:
-        return ["Nothing was found that these recordings suffer from."]
+        return ["No problems found."]
     return [
         f"{'WARNING' if one.serious else 'hint'}: {one.what}\n  effect: {one.effect}\n  remedy: {one.remedy}"
         for one in found
@@ -107,7 +107,7 @@ def write_page(path: Path, domains: Sequence[Domain], found: Sequence[Advice]) -
     audio = domains[0].audio
     frames = next((len(one.mel) for domain in domains for one in domain.windows), 0)
     content = {
-        "title": "The recordings of a training",
+        "title": "Training data report",
         "domains": [described(domain) for domain in domains],
         "advice": found,
         "rows": rows(domains),
@@ -133,7 +133,7 @@ def described(domain: Domain) -> dict[str, Any]:
 
 
 def notes(domains: Sequence[Domain]) -> list[str]:
-    """What must be known of the figures."""
+    """Return notes that a reader of the figures needs."""
     found = [
         f"Of the {domain.name}, {len(domain.examined)} of {len(domain.store.items)} recordings were measured."
         for domain in domains

@@ -180,7 +180,7 @@ def card(one: Evaluation) -> str:
 
 
 def speed(one: Evaluation) -> float | None:
-    """How many times faster than real time it converted, if that was kept."""
+    """Return how many times faster than real time it converted, if that was kept."""
     path = one.folder / report.SPEED
     if not os.path.lexists(path):
         return None
@@ -196,7 +196,7 @@ def speed(one: Evaluation) -> float | None:
 
 
 def facts(one: Evaluation) -> list[tuple[str, str]]:
-    """How it was measured."""
+    """Return how an evaluation was made, as names and values."""
     record = one.record
     silence = "-" if record["silence_dbfs"] is None else record["silence_dbfs"]
     held_out = ", ".join(f"{count} of the {domain}" for domain, count in record["held_out"].items())

@@ -1,4 +1,4 @@
-"""What evaluations left in their folders, and the waveforms of one recording in all of them."""
+"""Evaluations read back from their folders, and the waveforms of one recording in all of them."""
 
 import logging
 import math
@@ -29,7 +29,7 @@ MODEL_COLOURS = ("#10b981", "#a855f7", "#ef4444", "#06b6d4", "#84cc16", "#ec4899
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation left in a folder.
+    """An evaluation that was read from its folder.
 
     Attributes:
         name: to be told from others by.
@@ -189,7 +189,7 @@ def found(folders: Sequence[Path]) -> list[Path]:
 
 
 def is_evaluation(folder: Path) -> bool:
-    """Whether a folder is what an evaluation left, or the remains of it."""
+    """Tell whether a folder holds an evaluation, or the remains of one."""
     return any(os.path.lexists(folder / name) for name in (report.RECORD, report.SPEED))
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation listens to: held-out recordings of both domains, and some that were trained on."""
+"""The recordings of an evaluation: held-out ones of both domains, and some that were trained on."""
 
 import logging
 import math

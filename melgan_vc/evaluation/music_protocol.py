@@ -1,4 +1,4 @@
-"""What is measured of music: whether it sounds like the target's genre, and whether the melody stays."""
+"""Measures of music: likeness to the target's genre, and preservation of the melody."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ from melgan_vc.measures.music import GenreClassifier, chroma, chroma_similarity,
 
 
 class MusicProtocol(Protocol):
-    """Music: whether it sounds like the target's genre, and whether the source's melody stays.
+    """Measures the likeness of music to the target's genre, and whether the source's melody is kept.
 
     Args:
         front_end, stride: see :class:`Protocol`.
@@ -46,7 +46,7 @@ class MusicProtocol(Protocol):
         return values
 
     def about(self) -> dict[str, object]:
-        """How often the classifier is right on real held-out recordings, both genres counting the same."""
+        """Return the classifier's accuracy on real held-out recordings, both genres counting the same."""
         right = []
         for kind in ("source", REFERENCE):
             verdicts = [row.values["genre"] for row in self.rows if row.kind == kind]
@@ -56,5 +56,5 @@ class MusicProtocol(Protocol):
 
 
 def similarity(one: np.ndarray | None, other: np.ndarray | None) -> float:
-    """How alike two chromagrams (12, T) are; NaN where one is missing."""
+    """Return the similarity of two chromagrams (12, T); NaN where one is missing."""
     return NAN if one is None or other is None else chroma_similarity(one, other)

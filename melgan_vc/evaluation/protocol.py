@@ -1,4 +1,4 @@
-"""What is measured of every recording, and how the figures are summed up."""
+"""Measures of every recording, and their summary."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ REFERENCE = "target"  # kind that the others are compared with
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of one recording.
+    """The measures of one recording.
 
     Attributes:
         name: of the recording.
@@ -41,7 +41,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """Over all recordings of a kind.
+    """The measures of all recordings of a kind.
 
     Attributes:
         kind: of recording.
@@ -105,15 +105,15 @@ class Protocol:
             return otherwise
 
     def own(self, name: str, kind: str, waveform: np.ndarray) -> dict[str, float]:
-        """What this protocol measures of a waveform (N,); remembers vectors for a Frechet distance."""
+        """Return the measures of a waveform (N,) that this protocol adds; keep its vectors for a Frechet distance."""
         raise NotImplementedError
 
     def about(self) -> dict[str, object]:
-        """What must be known of the figures."""
+        """Return what a reader of the figures must know."""
         return {}
 
     def remember(self, kind: str, vectors: np.ndarray) -> None:
-        """Vectors (K, E) of a recording."""
+        """Keep the vectors (K, E) of a recording."""
         self.vectors.setdefault(kind, []).append(vectors)
 
     def summary(self) -> list[Summary]:
@@ -145,5 +145,5 @@ class Protocol:
 
 
 def is_audible(waveform: np.ndarray) -> bool:
-    """Whether a waveform (N,) holds anything to measure."""
+    """Tell whether a waveform (N,) holds anything to measure."""
     return len(waveform) > 0 and bool(np.ptp(waveform) >= SILENT)  # a constant is as silent as zero

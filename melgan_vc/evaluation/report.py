@@ -65,7 +65,7 @@ def number(value: float, form: str) -> str:
 
 
 def verdicts(summary: Sequence[Summary], about: Mapping[str, Any]) -> list[str]:
-    """What a reader must know first: whether the model is better than what needs no training, and whom to believe."""
+    """Return the conclusions: whether the model beats the baselines, and whether the classifier can be trusted."""
     found = []
     if about["baselines"]:
         found.append(verdict(summary, about["baselines"], about["sound"]))
@@ -79,7 +79,7 @@ def verdicts(summary: Sequence[Summary], about: Mapping[str, Any]) -> list[str]:
 
 
 def melody(summary: Sequence[Summary]) -> str:
-    """How much of the source's melody is left, as a sentence."""
+    """Return how much of the source's melody is kept, as a sentence."""
     line = next(line for line in summary if line.kind == "converted")
     kept, chance = (mean_value(line, name) for name in ("chroma", "chroma_other"))
     if math.isnan(kept) or math.isnan(chance):
@@ -95,7 +95,7 @@ def mean_value(line: Summary, name: str) -> float:
 
 
 def verdict(summary: Sequence[Summary], rivals: Sequence[str], sound: str = "voice") -> str:
-    """Whether conversions are better than those that need no training, as a sentence."""
+    """Return whether conversions beat the baselines, as a sentence."""
     by_kind = {line.kind: line for line in summary}
     compared, lost = [], []
     for name in BEATEN[sound]:
@@ -124,7 +124,7 @@ def settings(config: Any) -> dict[str, Any]:
 
 
 def plain(summary: Sequence[Summary]) -> list[dict[str, Any]]:
-    """As JSON has it."""
+    """Return a summary as JSON has it."""
     return [
         {
             "kind": line.kind,
@@ -176,7 +176,7 @@ def clear(folder: Path) -> None:
 
 
 def keep_run(folder: Path, run: Path, card: str, times_real_time: float) -> None:
-    """What the page shows beside the figures: the run that the bundle lies in, its card, and how fast it converted."""
+    """Copy what the page shows beside the figures: config and curves of the bundle's run, its card, and the speed."""
     speed = jsonable({"times_real_time": round(times_real_time, 1)})
     with replacing(folder / SPEED) as temporary:
         temporary.write_text(json.dumps(speed, allow_nan=False) + "\n", encoding="utf-8")
@@ -195,7 +195,7 @@ def keep_run(folder: Path, run: Path, card: str, times_real_time: float) -> None
 
 
 def read_summary(record: Mapping[str, Any]) -> list[Summary]:
-    """The summary of a record that was checked; measures that this version does not know are left out."""
+    """The summary of a record that was checked; measures that this version does not know are skipped."""
     return [
         Summary(
             line["kind"],

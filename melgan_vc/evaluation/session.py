@@ -39,7 +39,7 @@ ALL_KINDS = {
 
 @dataclass(frozen=True)
 class Speed:
-    """Of converting, in seconds; no two runs have the same."""
+    """Seconds of converting, and of sound; no two evaluations have the same."""
 
     converting: float
     sound: float

@@ -1,4 +1,4 @@
-"""What is measured of voices: whose they are, what they say, how, and how high."""
+"""Measures of voices: speaker, words, spectrum and pitch."""
 
 from dataclasses import asdict
 from functools import partial
@@ -24,7 +24,7 @@ class VoiceProtocol(Protocol):
         source, target: held-out recordings.
         parallel: those of one name are of one sentence.
         embed: see :func:`melgan_vc.measures.voice.speaker_embedder`.
-        recognise: see :mod:`melgan_vc.measures.words`; None leaves words out.
+        recognise: see :mod:`melgan_vc.measures.words`; None: words are not compared.
         voiced_only, power: of MCD, see :func:`melgan_vc.measures.cepstra.likeness`.
     """
 
@@ -74,7 +74,7 @@ class VoiceProtocol(Protocol):
         return found if found is not None and len(found.f0) >= FEWEST_FRAMES else None
 
     def words(self, name: str, waveform: np.ndarray) -> str | None:
-        """What the recogniser hears in a waveform (N,); None where it fails."""
+        """Return the words that the recogniser hears in a waveform (N,); None where it fails."""
         recognise = self.recognise
         if recognise is None:
             return None
@@ -100,7 +100,7 @@ class VoiceProtocol(Protocol):
         return values
 
     def likeness(self, place: str, waveform: np.ndarray, wanted: Voice) -> dict[str, float]:
-        """How like a waveform (N,) is to the target's recording of the sentence."""
+        """Return the likeness of a waveform (N,) to the target's recording of the sentence."""
         voice = self.voice(place, waveform)
         unknown = Likeness(NAN, NAN, NAN, NAN)
         if voice is None:

@@ -1,4 +1,4 @@
-"""How alike two recordings of one sentence are: mel-cepstra, pitch and voicing after dynamic time warping.
+"""Likeness of two recordings of one sentence: mel-cepstra, pitch and voicing after dynamic time warping.
 
 WORLD takes a voice apart, librosa aligns.
 """
@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 
 from melgan_vc.measures.world import pitch_and_envelope
 
-ORDER = 24  # of mel-cepstra, as most papers have it; the zeroth, the power, is left out
+ORDER = 24  # of mel-cepstra, as most papers have it; without the zeroth, the power
 DECIBEL = 10 * np.sqrt(2) / np.log(10)  # of a distance of mel-cepstra
 CENTS = 1200.0  # in an octave
 FEWEST = 10  # frames that a correlation can be told from; of two it is always 1 or -1
@@ -34,7 +34,7 @@ class Voice:
 
 @dataclass(frozen=True)
 class Likeness:
-    """Of a recording to a reference of the same sentence.
+    """Likeness of a recording to a reference of the same sentence.
 
     Attributes:
         mcd: mel-cepstral distortion in dB, mean over the aligned frames.
@@ -87,7 +87,7 @@ def warp(length: int, order: int, constant: float) -> np.ndarray:
 
 
 def likeness(one: Voice, reference: Voice, voiced_only: bool = False, power: bool = False) -> Likeness:
-    """How like a recording is to the reference, frames aligned by their mel-cepstra without the power.
+    """Return the likeness of a recording to the reference, frames aligned by their mel-cepstra without the power.
 
     Args:
         voiced_only: distortion of frames alone that are voiced in both; NaN where none is.

@@ -1,4 +1,4 @@
-"""How far two clouds of embeddings are from one another."""
+"""The distance between two sets of embeddings."""
 
 import numpy as np
 

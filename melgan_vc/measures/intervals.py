@@ -1,4 +1,4 @@
-"""How sure a mean over few recordings is."""
+"""Means over few recordings, with their confidence intervals."""
 
 import warnings
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ class Mean:
 
     @property
     def has_interval(self) -> bool:
-        """Whether there are enough values, and different ones, for an interval."""
+        """Tell whether there are enough values, and different ones, for an interval."""
         return self.count >= FEWEST and self.low < self.high  # which NaN is not
 
 
 def mean(values: Sequence[float], seed: int = 0) -> Mean:
-    """The mean of values, one a recording, with its 95 % bootstrap interval (BCa: Efron, 1987); NaN is left out.
+    """The mean of values, one a recording, with its 95 % bootstrap interval (BCa: Efron, 1987); NaN is skipped.
 
     Args:
         seed: of the resampling, so that the same values give the same interval.

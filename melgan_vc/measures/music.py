@@ -1,4 +1,4 @@
-"""What can be measured of music: whether the melody stays, and which genre it sounds like."""
+"""Measures of music: its melody and its genre."""
 
 import warnings
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What can be measured of a voice: who it sounds like, and how high."""
+"""Measures of a voice: its speaker and its pitch."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""Whether the words are kept: what a speech recogniser hears in a conversion, against what it hears in the source."""
+"""Word preservation: what a speech recogniser hears in a conversion, compared with the source."""
 
 import logging
 import re
@@ -122,7 +122,7 @@ def error_rates(reference: str, found: str) -> tuple[float, float]:
 
 
 def usable(build: Callable[[], Recognise] | None) -> Recognise | None:
-    """A recogniser, or None, with a word, where it is not installed."""
+    """Return a recogniser; None, with a warning, where it is not installed."""
     if build is None:
         return None
     try:

@@ -15,7 +15,7 @@ LOWEST_RATE = 16000  # Hz; below, D4C reads past the few bands that there are, a
 
 @dataclass(frozen=True)
 class Parts:
-    """Of a recording, frame by frame.
+    """The parts of a recording, frame by frame.
 
     Attributes:
         f0: (T,) in Hz, 0 where it is unvoiced.
