@@ -95,6 +95,7 @@ def test_paths_are_found_as_they_are_meant(tmp_path) -> None:
         ("path,domain,split,group\na,source,train,x\nb,source,test,x\n", "line 3: puts group x into test, line 2"),
         ('path,domain\n"a.wav,source\nb.wav,source\n', "line 3: cannot be read as CSV (unexpected end"),
         ('path,domain\n"a"b.wav,source\n', "line 2: cannot be read as CSV"),
+        (f"path,domain\n{'a' * 200_000},source\n", "line 2: cannot be read as CSV (field larger"),
         ("path,domain\na\0.wav,source\n", "line 2: holds a NUL"),
         ("path,domain\nB\xfcro.wav,source\n".encode("latin-1"), "line 2: is not UTF-8; save the table as CSV UTF-8"),
         (codecs.BOM_UTF16_LE + b"p\0a", "line 1: is not UTF-16"),

@@ -27,7 +27,8 @@ from melgan_vc.cli import CONF
 from melgan_vc.errors import UserError
 from melgan_vc.training import run
 from melgan_vc.training.loggers import wandb_file
-from melgan_vc.training.loggers.csv import rows_until
+from melgan_vc.training.loggers.base import Start
+from melgan_vc.training.loggers.csv import CsvLog, rows_until
 from melgan_vc.training.wandb_key import has_key
 from tests.conftest import tiny_training
 from tests.test_configs import composed
@@ -169,6 +170,36 @@ def wandb_content(payloads: list[bytes]) -> bytes:
             )
             first = False
     return bytes(data)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "a,b\n1,2\n", "step,step\n1,1\n", f"{'x' * 200_000},step\n1,2\n"])
+def test_a_table_without_a_header_that_can_be_read_has_no_rows(text, tmp_path, caplog):
+    (tmp_path / "metrics.csv").write_text(text)
+    assert rows_until(tmp_path / "metrics.csv", 4) == []
+    assert "no column step" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["a table elsewhere", "nothing", "a device", "a folder"])
+def test_metrics_are_written_in_the_run_directory_whatever_stands_there(kind, tmp_path):
+    run_dir, elsewhere = tmp_path / "run", tmp_path / "elsewhere.csv"
+    run_dir.mkdir()
+    if kind == "a table elsewhere":
+        elsewhere.write_text("a,step\n1,2\n3,8\n")
+    if kind == "a folder":
+        (run_dir / "metrics.csv").mkdir()
+    else:
+        (run_dir / "metrics.csv").symlink_to("/dev/null" if kind == "a device" else elsewhere)
+    logger = CsvLog(str(run_dir))
+    logger.begin(Start({}, {}, batch_count=4))
+    logger.log_metrics({"a": 5.0}, 6)
+    logger.save()
+    kept = ["1,2"] if kind == "a table elsewhere" else []
+    assert (run_dir / "metrics.csv").read_text().splitlines() == ["a,step", *kept, "5.0,6"]
+    assert not (run_dir / "metrics.csv").is_symlink()
+    if kind == "a table elsewhere":
+        assert elsewhere.read_text() == "a,step\n1,2\n3,8\n"
+    else:
+        assert not elsewhere.exists()
 
 
 def wandb_rows(folder, key):

@@ -42,14 +42,14 @@ def main() -> int:
     os.environ |= {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "CUDA_VISIBLE_DEVICES": "", "WANDB_MODE": "offline"}
     sys.dont_write_bytecode = True
     if {"-h", "--help"} & set(sys.argv):
-        from tools.fuzz.areas import NAMES
+        from tools.fuzz.areas import AREAS
 
-        print(__doc__.format(areas=", ".join(NAMES), keep=KEEP))
+        print(__doc__.format(areas=", ".join(AREAS), keep=KEEP))
         return 0
     given = settings(sys.argv[1:])
     begun = time.monotonic()
     from tools.fuzz import campaign, warm
-    from tools.fuzz.areas import NAMES, build_areas
+    from tools.fuzz.areas import AREAS
     from tools.fuzz.sandbox import FAILED, Limits
 
     warm.quieten()
@@ -60,10 +60,10 @@ def main() -> int:
         if given["replay"]:
             wanted = [campaign.read_case(Path(given["replay"]))[0]]
         elif wanted == ["all"]:
-            wanted = list(NAMES)
-        if unknown := sorted(set(wanted) - set(NAMES)):
-            raise SystemExit(f"error: unknown area {', '.join(unknown)}; there are {', '.join(NAMES)}")
-        areas = build_areas(tuple(wanted), scratch / "seeds")
+            wanted = list(AREAS)
+        if unknown := sorted(set(wanted) - set(AREAS)):
+            raise SystemExit(f"error: unknown area {', '.join(unknown)}; there are {', '.join(AREAS)}")
+        areas = {name: make(scratch / "seeds") for name, make in AREAS.items() if name in wanted}
         warm.check_seeds(areas, scratch / "warm", quick=bool(given["cases"] or given["replay"]))
         if given["replay"]:
             found = campaign.replay(Path(given["replay"]), areas, scratch, limits)

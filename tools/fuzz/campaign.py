@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import os
+import shutil
 import sys
 import time
 from collections import Counter
@@ -13,7 +14,7 @@ from pathlib import Path
 from random import Random
 
 from tools.fuzz import sandbox
-from tools.fuzz.areas import Area, refusal
+from tools.fuzz.areas import Area
 from tools.fuzz.mutations import Files, Link, mutated
 from tools.fuzz.sandbox import FAILED, REFUSED, SURVIVED, Limits, Outcome
 from tools.fuzz.seeds import write_folder
@@ -24,14 +25,18 @@ POLL = 0.002  # seconds
 
 @dataclass
 class Tally:
-    """What became of the cases so far.
+    """The outcomes so far.
 
     Attributes:
         counts: by area and kind of outcome.
+        longest: by area, seconds of the case that took longest.
+        largest: by area, bytes of the process that had most.
         places: of failures, where each was seen first and how often.
     """
 
-    counts: dict[str, Counter[str]] = field(default_factory=dict)
+    counts: dict[str, Counter[str]]
+    longest: dict[str, float] = field(default_factory=dict)
+    largest: dict[str, int] = field(default_factory=dict)
     places: dict[tuple[str, str], tuple[Path, int, str]] = field(default_factory=dict)
 
     @property
@@ -82,7 +87,7 @@ def fuzz(
             if found is not None:
                 del running[one]
                 note(tally, name, files, found, keep, f"seed={seed} case {one}")
-                sandbox.clear(folder)
+                shutil.rmtree(folder, ignore_errors=True)
         now = time.monotonic()
         if now - told > (1 if sys.stderr.isatty() else 10):
             told = now
@@ -94,12 +99,14 @@ def fuzz(
 def started(area: Area, files: Files, folder: Path, limits: Limits) -> Iterator[Outcome | None]:
     """Write the input of a case and start it."""
     write_folder(files, folder / sandbox.INPUT)
-    return sandbox.run(area.body, folder, limits, refusal)
+    return sandbox.run(area.body, folder, limits)
 
 
 def note(tally: Tally, name: str, files: Files, found: Outcome, keep: Path, origin: str) -> None:
     """Count a case, and keep it where it failed."""
     tally.counts[name][found.kind] += 1
+    tally.longest[name] = max(tally.longest.get(name, 0.0), found.seconds)
+    tally.largest[name] = max(tally.largest.get(name, 0), found.memory)
     if found.kind != FAILED:
         return
     known = tally.places.get((name, found.where))
@@ -112,15 +119,17 @@ def note(tally: Tally, name: str, files: Files, found: Outcome, keep: Path, orig
 
 def say_progress(tally: Tally, spent: float, left: float, cases: int) -> None:
     rate = tally.cases / max(spent, 1e-9)
-    more = f"{left:.0f} s left" if left < 1e6 else f"{(cases - tally.cases) / max(rate, 1e-9):.0f} s left"
-    sys.stderr.write(f"{tally.cases} cases, {rate:.1f} a second, {tally.failures} failed, {more}\n")
+    left = min(left, (cases - tally.cases) / rate if rate else left)
+    more = f", {left:.0f} s left" if rate else ""
+    sys.stderr.write(f"{tally.cases} cases, {rate:.1f} a second, {tally.failures} failed{more}\n")
 
 
 def report(tally: Tally, spent: float) -> str:
-    """Return what became of all cases, as a table, and each kind of failure in a line."""
-    lines = [f"{'area':12} {SURVIVED:>9} {REFUSED:>9} {FAILED:>9}"]
+    """Return the outcomes of all cases as a table, and each kind of failure in a line."""
+    lines = [f"{'area':12} {SURVIVED:>9} {REFUSED:>9} {FAILED:>9} {'longest':>9} {'largest':>9}"]
     for name, counter in tally.counts.items():
-        lines.append(f"{name:12} {counter[SURVIVED]:9} {counter[REFUSED]:9} {counter[FAILED]:9}")
+        counts = " ".join(f"{counter[kind]:9}" for kind in (SURVIVED, REFUSED, FAILED))
+        lines.append(f"{name:12} {counts} {tally.longest.get(name, 0):7.1f} s {tally.largest.get(name, 0) >> 20:6} MB")
     lines.append(f"{tally.cases} cases in {spent:.0f} s, {tally.cases / max(spent, 1e-9):.1f} a second")
     for (name, where), (path, count, what) in sorted(tally.places.items()):
         lines.append(f"{count} x {name}: {what} [{where}]\n  python -m tools.fuzz replay={path}")

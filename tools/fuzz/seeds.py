@@ -1,6 +1,5 @@
 """What is mutated: small files of every kind, made by code, always the same."""
 
-import io
 import json
 import os
 import struct
@@ -8,17 +7,21 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+import av
 import numpy as np
 import soundfile
 import torch
 
 from melgan_vc.bundle import pack
-from melgan_vc.data.corpus import SUFFIXES
+from melgan_vc.data.store import MelStore
+from melgan_vc.data.streamed import library, write_shards
 from melgan_vc.networks.generator import UNetGenerator
 from melgan_vc.spec import AudioSpec, ChunkSpec
+from tests.audio.odd_files import by_ffmpeg, by_libsndfile
 from tools.fuzz.mutations import Files, Link
 
 AUDIO = AudioSpec(sample_rate=8000, hop_length=128, n_fft=512, n_mels=24)
@@ -54,11 +57,12 @@ def hum(seconds: float, rate: int, pitch: float) -> np.ndarray:
     return (0.1 * sound * (1.2 + np.sin(2 * np.pi * 3 * time))).astype(np.float32)
 
 
-def recordings(folder: Path, count: int = 3) -> tuple[Path, Path]:
+@cache
+def recordings(folder: Path) -> tuple[Path, Path]:
     """Write recordings of two domains; returns their folders."""
     for domain, pitch in (("source", 200.0), ("target", 110.0)):
         (folder / domain).mkdir(parents=True, exist_ok=True)
-        for number in range(count):
+        for number in range(4):
             soundfile.write(folder / domain / f"{number}.wav", hum(1.0 + number / 10, 8000, pitch + 9 * number), 8000)
     return folder / "source", folder / "target"
 
@@ -92,38 +96,15 @@ def write_folder(files: Files, folder: Path) -> None:
 
 def sounds() -> dict[str, Files]:
     """Return recordings of each format that can be written here."""
-    import av
-
-    waveform = hum(0.6, 16000, 150)
     found: dict[str, Files] = {}
     for suffix, container, subtype in BY_SNDFILE:
-        file = io.BytesIO()
-        stereo = np.stack([waveform] * 2, 1) if subtype == "VORBIS" else waveform
-        soundfile.write(file, stereo, 16000, format=container, subtype=subtype)
-        found[f"{container}-{subtype}"] = {f"a.{suffix}": file.getvalue()}
+        channels = 2 if subtype == "VORBIS" else 1
+        found[f"{container}-{subtype}"] = {f"a.{suffix}": by_libsndfile(container, subtype, 0.6, channels)}
     for suffix, container, codec in BY_FFMPEG:
-        file = io.BytesIO()
-        try:
-            write_by_ffmpeg(file, container, codec, waveform)
-        except (av.FFmpegError, ValueError):
-            continue  # this FFmpeg has no such encoder
-        found[f"{container}-{codec}"] = {f"a.{suffix}": file.getvalue()}
-    return {name: files for name, files in found.items() if all(file.endswith(SUFFIXES) for file in files)}
-
-
-def write_by_ffmpeg(file: io.BytesIO, container: str, codec: str, waveform: np.ndarray) -> None:
-    """Write a waveform (N,) of 16 kHz."""
-    import av
-
-    rate = 48000 if codec == "libopus" else 16000
-    with av.open(file, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=rate)
-        stream.layout = "mono"
-        frame = av.AudioFrame.from_ndarray((waveform[None] * 32767).astype(np.int16), format="s16", layout="mono")
-        frame.sample_rate = 16000
-        for piece in av.AudioResampler(format=stream.format, layout="mono", rate=rate, frame_size=1024).resample(frame):
-            output.mux(stream.encode(piece))
-        output.mux(stream.encode(None))
+        rate = 48000 if codec == "libopus" else 16000
+        with suppress(av.FFmpegError, ValueError):  # this FFmpeg has no such encoder
+            found[f"{container}-{codec}"] = {f"a.{suffix}": by_ffmpeg(container, codec, 0.6, rate)}
+    return found
 
 
 def bundles() -> dict[str, Files]:
@@ -146,12 +127,19 @@ def training(folder: Path) -> Path:
     """Train a few batches; returns the run directory, beside ``source``, ``target`` and ``store``."""
     from melgan_vc.train import main
 
-    source, target = recordings(folder, 4)
+    source, target = recordings(folder)
     places = [f"data.source={source}", f"data.target={target}", f"data.store={folder / 'store'}"]
     sys.argv, before = ["train", *TRAINING, *places, f"run_dir={folder / 'run'}"], sys.argv
     in_a_child(main)
     sys.argv = before
     return folder / "run"
+
+
+def shards(store: MelStore, folder: Path) -> dict[str, Files]:
+    """Return a store as shards, which are written to a folder before."""
+    library()  # else each case would load it
+    in_a_child(lambda: write_shards(store, folder, "0" * 64, 0.3, 1))
+    return {"shards": read_folder(folder)}
 
 
 def in_a_child(body: Callable[[], object]) -> None:

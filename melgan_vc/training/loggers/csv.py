@@ -42,7 +42,7 @@ class CsvLog(RunLogger, CSVLogger):
 def rows_until(path: Path, batch: int) -> list[dict[str, str]]:
     """Return the rows of a table up to a batch; says how many are damaged, but for a last one cut off in writing."""
     lines = path.read_bytes().rpartition(b"\n")[0].decode(errors="replace").replace("\0", "").splitlines()
-    names = next(csv.reader(lines[:1]), [])
+    names = cells_of(lines[0]) if lines else []
     if "step" not in names or len(set(names)) < len(names):
         log.warning("warning: %s: no column step in its first line; its rows are skipped", path)
         return []
@@ -54,12 +54,19 @@ def rows_until(path: Path, batch: int) -> list[dict[str, str]]:
 
 
 def row_of(names: Sequence[str], line: str) -> dict[str, str] | None:
-    """A line of the table by its columns; None for what is no row of numbers."""
+    """Return a line of the table by its columns; None if it is not a row of numbers."""
     try:
-        (values,) = csv.reader([line])
-        row = dict(zip(names, values, strict=True))
+        row = dict(zip(names, cells_of(line), strict=True))
         for name, value in row.items():
             int(value) if name == "step" else float(value or "nan")
-    except (ValueError, csv.Error):
+    except ValueError:
         return None
     return row
+
+
+def cells_of(line: str) -> list[str]:
+    """Return the cells of a line; none if it cannot be read, such as one with a cell of over 128 KiB."""
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error:
+        return []
