@@ -11,9 +11,11 @@ from pathlib import Path
 from melgan_vc.bundle import NAME
 from melgan_vc.errors import UserError
 from melgan_vc.files import open_lock
+from melgan_vc.text import printable
 from melgan_vc.training.checkpoint_files import FOLDER, candidates
 
 LOCK = ".lock"
+FOLDERS = (FOLDER, "samples", "tensorboard", "wandb")  # that a training and its loggers write to
 
 
 @contextmanager
@@ -21,7 +23,8 @@ def claimed(run_dir: Path, resuming: bool) -> Iterator[None]:
     """Have a run directory to oneself, made before the work begins, so that one that cannot be written is known early.
 
     Raises:
-        UserError: another process trains in it, or it holds a training that is not to be resumed.
+        UserError: another process trains in it, it holds a training that is not to be resumed, or links that lead out
+            of it.
     """
     if not resuming and ((run_dir / NAME).exists() or any(candidates(run_dir / FOLDER))):
         raise UserError(
@@ -30,7 +33,24 @@ def claimed(run_dir: Path, resuming: bool) -> Iterator[None]:
     absent = [folder for folder in (run_dir, *run_dir.parents) if not folder.exists()]
     run_dir.mkdir(parents=True, exist_ok=True)
     with unless_unused(run_dir, absent), locked(run_dir / LOCK):
+        check_links(run_dir)
         yield
+
+
+def check_links(run_dir: Path) -> None:
+    """Refuse links out of a run directory where a training writes: a stranger's run must not choose files elsewhere.
+
+    Raises:
+        UserError: there is one.
+    """
+    inside = os.path.realpath(run_dir)
+    for folder in (run_dir / name for name in FOLDERS):
+        for path in (folder, *folder.rglob("*")):
+            if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):
+                raise UserError(
+                    f"{printable(path)}: is a link that leads out of the run directory, where a training would write; "
+                    "put a copy of what it points to in its place"
+                )
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.evaluate import run_config
 from melgan_vc.training import checkpoint_io, run
 from melgan_vc.training.run_config import CommandLine
+from melgan_vc.training.run_directory import claimed
 from tests.conftest import ROOT, hum, tiny_training
 from tests.test_configs import composed
 
@@ -405,6 +406,25 @@ def test_damaged_files_are_refused(damage, said, two_domains, tmp_path_factory, 
     (tmp_path / "x.ckpt").write_bytes(damage(kept.read_bytes()))
     with pytest.raises(UserError, match=said):
         checkpoint_io.read(tmp_path / "x.ckpt")
+
+
+@pytest.mark.parametrize("name", ["samples", "checkpoints/best_0000002.ckpt", "tensorboard/hparams.yaml", "wandb/x/y"])
+def test_links_out_of_a_run_directory_are_refused(name, tmp_path):
+    run_dir = tmp_path / "run"
+    (run_dir / name).parent.mkdir(parents=True)
+    (run_dir / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=rf"run/{name}: is a link that leads out of"), claimed(run_dir, True):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_links_inside_a_run_directory_and_to_it_are_followed(tmp_path):
+    (tmp_path / "run" / "wandb" / "offline-run-1").mkdir(parents=True)
+    (tmp_path / "run" / "wandb" / "latest-run").symlink_to("offline-run-1")
+    (tmp_path / "run" / "notes").symlink_to(tmp_path)
+    (tmp_path / "link").symlink_to("run")
+    with claimed(tmp_path / "link", True):
+        pass
 
 
 def test_what_is_no_file_is_no_checkpoint(tmp_path):
