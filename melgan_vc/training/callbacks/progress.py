@@ -1,4 +1,4 @@
-"""A bar that counts batches."""
+"""A progress bar that counts batches."""
 
 import sys
 from typing import Any
@@ -12,7 +12,7 @@ SECONDS_ON_SCREEN, SECONDS_IN_A_FILE = 0.2, 20.0  # between two updates
 
 
 class BatchProgress(L.Callback):
-    """Batches done, batches a second and time left; losses go to the loggers."""
+    """Show batches done, batches per second and time left; losses go to the loggers."""
 
     def __init__(self) -> None:
         self.bar: Bar | None = None

@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class TimeLimit(L.Callback):
-    """Ends this launch of a training after so many minutes; a resumed one has them anew.
+    """End a training after so many minutes; a resumed one has the same time again.
 
     Lightning's own timer keeps the time in the checkpoint, which would then differ from run to run.
     """
@@ -29,4 +29,4 @@ class TimeLimit(L.Callback):
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
         if time.monotonic() - self.started >= self.seconds:
             trainer.should_stop = True
-            log.info("trainer.max_minutes=%g are over", self.seconds / 60)
+            log.info("time limit reached (trainer.max_minutes=%g)", self.seconds / 60)

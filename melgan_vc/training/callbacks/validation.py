@@ -1,4 +1,4 @@
-"""Measure and hear the training on recordings that it never sees."""
+"""Validate a training on recordings that it never sees."""
 
 import logging
 from dataclasses import replace
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class HeldOutValidation(L.Callback):
-    """Converts the source's validation recordings and measures what comes out; all callbacks that listen are told.
+    """Convert the source's validation recordings and measure the result; each HeldOutListener is given it.
 
     The measures, by name under ``held_out/``:
         mel_distance: of the conversions from the target's recordings, in dB: level, spread and change of each mel bin.
@@ -114,7 +114,7 @@ class HeldOutValidation(L.Callback):
         return Path(trainer.default_root_dir) / "samples" / f"batch_{outcome.batch:07d}"
 
     def show(self, trainer: L.Trainer, outcome: HeldOut) -> None:
-        """Leave the clips as files, and tell the loggers."""
+        """Write the clips as files and show them to the loggers."""
         folder = self.folder(trainer, outcome)
         write_samples(outcome, folder)
         for logger in trainer.loggers:
@@ -125,7 +125,7 @@ class HeldOutValidation(L.Callback):
 
 
 def write_samples(outcome: HeldOut, folder: Path) -> None:
-    """Each clip as WAV files and pictures."""
+    """Write each clip as WAV files and pictures."""
     for clip in outcome.clips:
         for kind, waveform in clip.waveforms.items():
             io.write(folder / f"{clip.name}_{kind}.wav", waveform[None], outcome.sample_rate)

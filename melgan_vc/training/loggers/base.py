@@ -15,9 +15,9 @@ class Start:
     Attributes:
         config: of the run, plain and resolved.
         about: what the training is, see :class:`melgan_vc.training.module.MelganVC`.
-        batch_count: batches that were trained before; what was logged after them is to be forgotten.
+        batch_count: batches that were trained before; what was logged after them is dropped.
         exact: whether batches that are trained again are the same as before.
-        memory: what :meth:`RunLogger.memory` gave to the checkpoint that the training goes on from.
+        memory: what :meth:`RunLogger.memory` gave to the checkpoint that the training resumes from.
     """
 
     config: Mapping[str, Any]
@@ -31,17 +31,17 @@ class RunLogger:
     """Mixed into Lightning's loggers; all against the batch count."""
 
     def begin(self, start: Start) -> None:
-        """Called once, before anything is logged."""
+        """Prepare for a training; called once, before anything is logged."""
 
     def memory(self) -> dict[str, Any]:
-        """What the checkpoint must keep for this logger, in plain values."""
+        """Return what the checkpoint must keep for this logger, in plain values."""
         return {}
 
     def show(self, batch: int, folder: Path) -> None:
-        """The sounds and pictures of a validation: NAME_KIND.wav and NAME_KIND.png of each clip, in a folder."""
+        """Show the clips of a validation: NAME_KIND.wav and NAME_KIND.png of each, in a folder."""
 
     def publish(self, bundle: Path, measures: Mapping[str, float]) -> None:
-        """The bundle that the training leaves."""
+        """Publish the bundle of a training."""
 
     def close(self, failed: bool) -> None:
-        """Called once, at the end."""
+        """Finish logging; called once, at the end."""

@@ -1,4 +1,4 @@
-"""metrics.csv: one table of all figures."""
+"""Log all figures to one table, metrics.csv."""
 
 import csv
 import logging
@@ -16,7 +16,7 @@ DAMAGED = "metrics.damaged.csv"  # where a table goes that has no row to keep
 
 
 class CsvLog(RunLogger, CSVLogger):
-    """Lightning's, but a resumed training keeps the rows up to where it goes on."""
+    """Lightning's CSVLogger; a resumed training keeps the rows up to the batch that it resumes from."""
 
     def __init__(self, save_dir: str) -> None:
         super().__init__(save_dir, name="", version="")

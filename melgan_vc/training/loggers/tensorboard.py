@@ -14,7 +14,7 @@ AUDIO, MELS = "held_out_audio", "held_out_mel"
 
 
 class TensorBoardLog(RunLogger, TensorBoardLogger):
-    """Lightning's, but what was logged after the batch that a resumed training goes on from is hidden."""
+    """Lightning's TensorBoardLogger; what was logged after the batch that a training resumes from is hidden."""
 
     def __init__(self, save_dir: str) -> None:
         super().__init__(save_dir, name="tensorboard", version="", default_hp_metric=False)
