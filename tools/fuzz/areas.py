@@ -42,7 +42,7 @@ def of_run(home: Path) -> tuple[Files, Files]:
 def checkpoint(home: Path) -> Area:
     checkpoints, texts = of_run(home)
     resume = partial(bodies.resume, home, seeds.BATCHES + 1)
-    return Area({"run": checkpoints}, partial(bodies.with_rest, texts, resume), 0.25, True)
+    return Area({"run": checkpoints}, partial(bodies.with_rest, texts, resume), 0.2, True)
 
 
 def config(home: Path) -> Area:
@@ -56,7 +56,7 @@ def experiment(home: Path) -> Area:
     files: dict[str, Files] = {
         name: {"mine.yaml": (CONF / "experiment" / f"{name}.yaml").read_bytes()} for name in EXPERIMENTS
     }
-    return Area(files, partial(bodies.experiment, home), 0.2, True)
+    return Area(files, partial(bodies.experiment, home), 0.15, True)
 
 
 def store(home: Path) -> Area:
@@ -81,6 +81,6 @@ AREAS: Mapping[str, Callable[[Path], Area]] = {  # made in a folder for what the
     "shards": shards,
     "evaluation": lambda home: Area(seeds.evaluations(), bodies.evaluation),
     "h5": lambda home: Area(seeds.notebook(), bodies.h5, 0.25),
-    "live": lambda home: Area(seeds.pcm(), bodies.live),
+    "live": lambda home: Area(seeds.pcm(), bodies.live, 0.5),
     "logs": lambda home: Area(seeds.logs(), bodies.logs),
 }
