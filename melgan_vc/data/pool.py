@@ -33,7 +33,8 @@ class PooledWindows:
     def __init__(self, pieces: Any, window: int, streaming: Streaming, seed: int, stream: int, bins: int) -> None:
         self.pieces = pieces
         self.place = pieces.input_dir.url or pieces.input_dir.path
-        self.length = len(pieces)  # of an epoch, in this process
+        with explained_reading(self.place):
+            self.length = len(pieces)  # of an epoch, in this process
         if not self.length:
             raise UserError(f"{self.place}: has fewer pieces than there are processes; train in fewer of them")
         self.window = window

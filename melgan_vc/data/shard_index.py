@@ -68,6 +68,8 @@ def check_index(index: Any) -> None:
     for name, value in [*wanted.items(), *((name, None) for name in NOTHING)]:
         if config.get(name) != value:
             raise ValueError(f"its {name} is {str(config.get(name))[:60]!r}, only {str(value)[:60]!r} is read")
+    if "compression" not in config or not is_count(config.get("chunk_bytes")):
+        raise ValueError("does not say how its shards are packed")
     unknown = config.keys() - CONFIG
     if unknown:
         raise ValueError(f"holds the unknown settings {', '.join(map(str, sorted(unknown)))[:100]}")

@@ -173,6 +173,8 @@ def edit(store: StreamedStore, change: Callable[[dict[str, Any]], object]) -> No
         (lambda index: index["config"].update(compression="zstd"), "compression"),
         (lambda index: index["config"].update(encryption={"algorithm": "fernet"}), "encryption"),
         (lambda index: index["config"].update(format="mds"), "unknown settings format"),
+        (lambda index: index["config"].pop("compression"), "does not say how its shards are packed"),
+        (lambda index: index["config"].update(chunk_bytes="x"), "does not say how its shards are packed"),
         (lambda index: index.update(shards=[]), "is not an index"),
         (lambda index: index["chunks"].clear(), "is not an index"),
         (lambda index: index["chunks"][0].update(filename="../chunk-0-0.bin"), "names the shard"),
