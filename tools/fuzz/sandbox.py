@@ -115,8 +115,9 @@ def failed(what: str, where: str, text: str = "") -> Outcome:
 
 
 def text_in(path: Path) -> str:
-    """Return the end of a text file, which may be missing."""
-    return path.read_bytes()[-4000:].decode(errors="replace") if path.is_file() else ""
+    """Return the end of a text file, which may be missing, without the names of modules that a crash lists."""
+    text = path.read_text(errors="replace") if path.is_file() else ""
+    return text.partition("\nExtension modules: ")[0][-4000:]
 
 
 def outcome_of(folder: Path, status: int, there: set[str], output: str) -> Outcome:
