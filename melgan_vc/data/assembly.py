@@ -152,8 +152,6 @@ def assemble(wanted: Assembly, work: Work, verified: VerifiedArrays) -> tuple[As
         for unit in todo:
             for name in (unit.items, unit.mels):  # in this order: without its lines a unit is not done
                 remove(wanted.folder / name)
-        for stray in wanted.folder.glob("*.part") if parts == 1 else ():
-            stray.unlink(missing_ok=True)
         each = workers.SPEECH_BYTES if wanted.settings.preparation.silence == "vad" else workers.WORKER_BYTES
         count = workers.processes(work.workers, work.memory_gb, todo, each)
         workers.work(todo, wanted.folder, wanted.settings, count, work.progress)

@@ -61,7 +61,7 @@ class Folders(Corpus):
 
     def __init__(self, names: str | Sequence[str]) -> None:
         self.folders = locate_all(names)
-        first = self.folders[0].resolve().name or "root"
+        first = Path(os.path.realpath(self.folders[0])).name or "root"
         self.place = ", ".join(str(folder) for folder in self.folders)
         self.label = first if len(self.folders) == 1 else f"{first}-and-{len(self.folders) - 1}-more"
 
@@ -72,7 +72,9 @@ class Folders(Corpus):
             paths = {}
             for number, folder in enumerate(self.folders, start=1):
                 inside = by_name(folder, find(folder))
-                paths.update({f"{number}-{folder.resolve().name}/{name}": path for name, path in inside.items()})
+                paths.update(
+                    {f"{number}-{Path(os.path.realpath(folder)).name}/{name}": path for name, path in inside.items()}
+                )
         return {
             name: Recording(path, speaker=name.partition("/")[0] if "/" in name else None)
             for name, path in paths.items()

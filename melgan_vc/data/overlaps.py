@@ -1,6 +1,7 @@
 """Recordings that are where they should not be: in both domains, or in training and held out."""
 
 import logging
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def check_apart(corpora: Mapping[str, Corpus]) -> None:
         return
     for one in source.folders:
         for other in target.folders:
-            here, there = one.resolve(), other.resolve()
+            here, there = Path(os.path.realpath(one)), Path(os.path.realpath(other))
             if here == there:
                 place = f"data.source and data.target are both {printable(one)}"
             elif here in there.parents:
@@ -62,8 +63,8 @@ def check_apart(corpora: Mapping[str, Corpus]) -> None:
                 raise UserError(f"{place}, so {count} in both; give two folders that lie side by side")
 
 
-def real_paths(corpus: Corpus) -> set[Path]:
-    return {recording.path.resolve() for recording in corpus.recordings().values()}
+def real_paths(corpus: Corpus) -> set[str]:
+    return {os.path.realpath(recording.path) for recording in corpus.recordings().values()}
 
 
 def report_across(stores: Mapping[str, object]) -> None:

@@ -18,10 +18,11 @@ from melgan_vc.data.meter import Meter
 from melgan_vc.data.units import Settings, Unit, do
 from melgan_vc.errors import UserError
 from melgan_vc.memory import keep_freed_memory
+from melgan_vc.temporary import host
 from melgan_vc.terminal import Bar
 
 log = logging.getLogger(__name__)
-TRACE = "decoding.txt"
+TRACE = "decoding-{}.txt"  # by process, for several machines may work in one folder
 SMALL = 32_000_000  # bytes of recordings that are not worth starting processes for
 WORKER_BYTES = 150_000_000  # of memory for each process
 SPEECH_BYTES = 700_000_000  # where it loads torch to find speech
@@ -97,7 +98,7 @@ def results_of_one(units: Sequence[Unit], folder: Path, settings: Settings) -> I
     Raises:
         UserError: it ends whatever is decoded.
     """
-    trace = folder / TRACE
+    trace = folder / TRACE.format(f"{host()}-{os.getpid()}")
     refused: set[str] = set()
     left = [unit for unit in units if unit.result(folder, settings.audio.n_mels) is None]
     while left:

@@ -86,6 +86,16 @@ def test_a_link_to_the_other_folder_is_seen_and_neighbours_are_not(folders, tmp_
     check_apart({"source": Folders(str(folders[0])), "target": Folders(str(folders[1]))})
 
 
+def test_links_that_lead_in_a_circle_are_no_recordings_and_no_folders(folders, tmp_path) -> None:
+    for path in (tmp_path / "circle", folders[0] / "circle.wav", folders[1] / "circle.wav"):
+        path.symlink_to(path)
+    inside = {"source": Folders(str(folders[0])), "target": Folders(str(folders[0].parent))}
+    with pytest.raises(UserError, match="recordings are in both"):
+        check_apart(inside)
+    with pytest.raises(UserError, match="Too many levels of symbolic links"):
+        Folders(str(tmp_path / "circle")).recordings()
+
+
 def test_recordings_that_changed_since_the_training_are_told(caplog) -> None:
     now = {"source": "a", "target": "b"}
     for before in (None, {}, now, {"source": "a"}, "damaged"):
