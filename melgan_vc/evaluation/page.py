@@ -22,6 +22,7 @@ from melgan_vc.text import printable
 
 log = logging.getLogger(__name__)
 INK = "#0a0b0c"  # of a chart; the page's own colour takes its place
+SHORTEST_FLAC = 50_000  # samples; Chromium cannot jump to a place in a FLAC file of a few blocks of 4096
 COLOURS = {"source": "#3b82f6", "target": "#f59e0b"}  # to be told apart on white and on black
 STYLE: Any = {
     "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "axes.edgecolor": INK, "axes.labelcolor": INK,
@@ -84,10 +85,11 @@ def mel_picture(mel: np.ndarray) -> str:
 
 
 def sound(waveform: np.ndarray, sample_rate: int) -> str:
-    """A waveform (N,) as the address of a player's sound."""
+    """Return a waveform (N,) as the address of a player's sound."""
+    form = "FLAC" if len(waveform) >= SHORTEST_FLAC else "WAV"
     buffer = io.BytesIO()
-    soundfile.write(buffer, waveform, sample_rate, format="FLAC", subtype="PCM_16")
-    return address("audio/flac", buffer.getvalue())
+    soundfile.write(buffer, waveform, sample_rate, format=form, subtype="PCM_16")
+    return address(f"audio/{form.lower()}", buffer.getvalue())
 
 
 def address(kind: str, content: bytes) -> str:

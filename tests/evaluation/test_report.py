@@ -18,6 +18,7 @@ import soundfile
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import answers, charts, comparison, evaluation_page, experiments, kept, listening, report
 from melgan_vc.evaluation.columns import MEANS
+from melgan_vc.evaluation.page import sound
 from melgan_vc.evaluation.protocol import Row, Summary
 from melgan_vc.evaluation.session import path_of
 from melgan_vc.measures.intervals import mean
@@ -228,6 +229,11 @@ def test_a_page_shows_what_is_whole_of_a_damaged_evaluation(
     )  # fmt: skip
     for reason in reasons:
         assert f"{reason}" in caplog.text, reason
+
+
+def test_sounds_that_browsers_cannot_seek_in_as_flac_are_wav() -> None:
+    kinds = [sound(hum(seconds, 8000, 150, 0), 8000).partition(";")[0] for seconds in (0.9, 7)]
+    assert kinds == ["data:audio/wav", "data:audio/flac"]
 
 
 def test_a_page_shows_no_file_of_this_machine_and_nothing_that_cannot_be_seen(
