@@ -19,7 +19,7 @@ def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
     # With centred data X and Y, tr (C1 C2)^1/2 is the sum of singular values of X Yᵀ: no root of a matrix is needed.
     # For X = Q R those of R Yᵀ are the same, and R has no more rows than a vector has values.
     halves = [(each - each.mean(axis=0)) / np.sqrt(len(each) - 1) for each in (one, other)]
-    triangles = [np.linalg.qr(half, mode="r") for half in halves]
+    triangles = [np.asarray(np.linalg.qr(half, mode="r")) for half in halves]
     shared = np.linalg.svd(triangles[0] @ triangles[1].T, compute_uv=False).sum()
     spread = sum(np.square(half).sum() for half in halves)
     return float(max(0.0, apart @ apart + spread - 2 * shared))
