@@ -15,8 +15,11 @@ import soundfile
 import torch
 
 from melgan_vc import bundle
+from melgan_vc.errors import UserError
 from melgan_vc.inference.converter import Converter
+from melgan_vc.training.run import train
 from tests.conftest import GOLDEN, ROOT, TINY, TINY_AUDIO, assert_one_line, hum, run_command
+from tests.test_configs import composed
 
 HELD_OUT = ROOT / "melgan_vc" / "bundled" / "voices" / "heldout"
 COMMANDS = [
@@ -297,13 +300,18 @@ def broken_folder(path, kind):
         ("short", ["long enough", "0.05 s"]),
     ],
 )
-def test_bad_training_data_ends_in_one_line(kind, words, two_domains, tmp_path):
+def test_bad_training_data_is_refused_before_a_run_begins(kind, words, two_domains, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     folder = tmp_path / "naïve folder"
     if kind != "missing":
         broken_folder(folder, kind)
-    data = [f"data.source={folder}", f"data.target={two_domains[1]}", "prepare.max_failed=0.3"]
-    done = run_command("train", *TINY, *data, "run_dir=run", "trainer.max_batches=2", cwd=tmp_path)
-    assert_one_line(done, "naïve folder", *words)
+    data = [f"data.source='{folder}'", f"data.target='{two_domains[1]}'", "prepare.max_failed=0.3"]
+    given = [*TINY, *data, "run_dir=run", "trainer.max_batches=2"]
+    if kind == "mp3":  # one of them as a user sees it
+        assert_one_line(run_command("train", *given, cwd=tmp_path), "naïve folder", *words)
+    with pytest.raises(UserError) as raised:
+        train(composed(*given))
+    assert all(word in str(raised.value) for word in ("naïve folder", *words)), str(raised.value)
     assert not (tmp_path / "run").exists()
     assert not list(tmp_path.rglob("*.part"))
 

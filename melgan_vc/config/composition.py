@@ -1,5 +1,6 @@
 """How a command's config is composed: Hydra's loader, with files read safely, choices that take effect, and checks."""
 
+import copy
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.nested import flat
 
 LATE = ("experiment", "sweep", "ablation", "launcher")  # groups whose files come after all others
+OWN: dict[Path, ConfigResult] = {}  # this package's config files, once read
 MOST_FAULTS = 5  # that a line names
 FAULTS = "faults"  # where the config of a job says what is wrong with it
 
@@ -53,7 +55,11 @@ class CheckedFiles(FileConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         path = Path(os.path.realpath(os.path.join(self.path, self._normalize_file_name(config_path))))
-        if path.is_relative_to(CONF) or not path.is_file():
+        if path.is_relative_to(CONF):
+            if path not in OWN:
+                OWN[path] = super().load_config(config_path)
+            return copy.deepcopy(OWN[path])  # Hydra takes its defaults and header out of it
+        if not path.is_file():
             return super().load_config(config_path)
         shown = Path(self.path) / self._normalize_file_name(config_path)
         loaded = load_yaml(shown)
