@@ -110,7 +110,7 @@ def prepared(planned: "list[Job]", originals: Originals, overwrite: bool) -> "tu
 def about(job: "Job", error: UserError) -> str:
     """Return what is wrong with a recording, and its name where that is not said."""
     name, reason = printable(job.path), str(error)
-    return reason if name in reason else f"{name}: {reason}"
+    return reason if name in printable(reason) else f"{name}: {reason}"
 
 
 def check_folder(output: Path) -> None:

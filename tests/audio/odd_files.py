@@ -258,6 +258,7 @@ ODD: dict[str, Odd] = {
     "wav before a tag": Odd(".wav", lambda: by_libsndfile("WAV") + b"TAG" + bytes(125), 3),
     "mp3 in a wav": Odd(".wav", lambda: by_ffmpeg("wav", "libmp3lame"), 3),
     "aac in a wav": Odd(".wav", lambda: by_ffmpeg("wav", "aac"), refused="damaged"),
+    "aac in an avi": Odd(".avi", lambda: by_ffmpeg("avi", "aac"), 3),
     "ac3 in a wav": Odd(".wav", lambda: by_ffmpeg("wav", "ac3"), 3),
     "g722 in a wav": Odd(".wav", lambda: by_ffmpeg("wav", "g722", rate=16000), 3),
     "ima adpcm in a wav": Odd(".wav", pcm("WAV", "IMA_ADPCM"), 3),
@@ -333,7 +334,7 @@ ODD: dict[str, Odd] = {
     ),
     "flac with a wrong bit": Odd(".flac", lambda: flipped(by_libsndfile("FLAC")), refused="damaged"),
     "encrypted m4a": Odd(".m4a", lambda: by_ffmpeg("mp4", "aac").replace(b"mp4a", b"drms"), refused="encrypted"),
-    "no channels": Odd(".wav", lambda: patched(by_libsndfile("WAV"), (22, bytes(2))), refused="damaged"),
+    "no channels": Odd(".wav", lambda: patched(by_libsndfile("WAV"), (22, bytes(2))), refused="hannel"),
     "rate of 1 Hz": Odd(".wav", lambda: patched(by_libsndfile("WAV"), (24, struct.pack("<I", 1))), refused="1 Hz"),
     "rate of 3 GHz": Odd(".wav", lambda: patched(by_libsndfile("WAV"), (24, struct.pack("<I", 3 << 30))), refused="Hz"),
     "aiff with a rate beyond all numbers": Odd(

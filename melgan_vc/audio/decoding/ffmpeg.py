@@ -1,6 +1,7 @@
 """Decoding by FFmpeg, through PyAV."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -82,8 +83,9 @@ def begun(container: Any, file: PiecedFile, part: Part, number: int, note: Calla
     """Return what an open container holds, as its first frame of sound shows it."""
     stream = chosen(container, number, note)
     context = stream.codec_context
-    if context.codec_tag in ENCRYPTED:
-        raise UnusableError("is encrypted (DRM); give a recording without copy protection")
+    with suppress(UnicodeDecodeError):  # a tag that is a number, as in AVI
+        if context.codec_tag in ENCRYPTED:
+            raise UnusableError("is encrypted (DRM); give a recording without copy protection")
     context.thread_count = 1
     check_format(context.sample_rate or 48000, context.channels or 1)
     frames = decoded(container, stream, file, part, note)
