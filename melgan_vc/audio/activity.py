@@ -85,6 +85,6 @@ def spans(blocks: Iterable[np.ndarray], samples: int) -> Iterator[np.ndarray]:
 
 
 def kept(blocks: Iterable[np.ndarray], judge: Judge, sample_rate: int) -> Iterator[np.ndarray]:
-    """What is worth keeping of a recording, in blocks (N,)."""
+    """Give what is worth keeping of a recording, in blocks (N,)."""
     for span in spans(blocks, SPAN * sample_rate):
         yield from (span[start:end] for start, end in judge(span))

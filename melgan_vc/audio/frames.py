@@ -18,7 +18,7 @@ from melgan_vc.spec import AudioSpec
 
 @dataclass(frozen=True)
 class FrameState:
-    """What is kept of a waveform between two blocks.
+    """The state of a waveform between two blocks.
 
     Attributes:
         held: samples (N,) from the start of the next frame on.
@@ -94,7 +94,7 @@ class FrameSteps(nn.Module):
         return self.take(whole, self.spec.frames(state.samples) - state.frames)
 
     def reflected(self, state: FrameState) -> FrameState:
-        """With the first samples reflected, as the whole waveform's STFT does."""
+        """Reflect the first samples, as the whole waveform's STFT does."""
         before = state.held[1 : self.margin + 1].flip(0)
         return replace(state, held=torch.cat([before, state.held]), started=True)
 

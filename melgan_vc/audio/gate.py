@@ -14,7 +14,7 @@ RELEASE = 0.15  # seconds that the gate stays open after the last frame over the
 
 @dataclass(frozen=True)
 class GateState:
-    """What is kept between two blocks.
+    """The state of a gate between two blocks.
 
     Attributes:
         opened: (T,) 1 where a frame's gate is open, else 0, from the last frame before the next sample on.

@@ -80,7 +80,7 @@ class Inversion(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class InversionState:
-    """What is kept of one mel between two blocks.
+    """The state of one mel between two blocks.
 
     Attributes:
         mel: (T, M), normalised, of the context and of what is not settled.
@@ -103,7 +103,7 @@ class InversionState:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """What must be alike for two to be solved together."""
+        """Return what must be alike for two to be solved together."""
         return (*self.mel.shape, self.context, len(self.known), len(self.guess))
 
 

@@ -21,7 +21,7 @@ def compiled(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def fitting(*tensors: Tensor) -> bool:
-    """Whether tensors are for these loops."""
+    """Tell whether tensors are for these loops."""
     kinds = (torch.float32, torch.complex64)
     return all(one.device.type == "cpu" and one.dtype in kinds and not one.requires_grad for one in tensors)
 

@@ -1,4 +1,4 @@
-"""What of a recording's channels is converted, and how channels come of that again."""
+"""Channels of a recording to streams that are converted, and back."""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ class Layout:
         return np.stack([block[:, 0] + block[:, 1], block[:, 0] - block[:, 1]], axis=1) / 2
 
     def together(self, block: np.ndarray) -> np.ndarray:
-        """What was converted (N, S) as channels (N, C)."""
+        """Return converted streams (N, S) as channels (N, C)."""
         if self.policy == "each" or self.channels == 1:
             return block
         if self.policy == "mono":

@@ -1,4 +1,4 @@
-"""How loud a recording is, as ITU-R BS.1770 has it: by FFmpeg's EBU R 128 meter."""
+"""Loudness by ITU-R BS.1770, measured with FFmpeg's EBU R 128 meter."""
 
 import math
 from collections.abc import Iterable
@@ -46,7 +46,7 @@ class Meter:
 
     @property
     def loudness(self) -> float:
-        """In LUFS; minus infinity where all so far is silent."""
+        """Loudness in LUFS; minus infinity where all so far is silent."""
         return self.found if self.found > SILENT else -math.inf
 
 

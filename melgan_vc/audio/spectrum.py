@@ -48,7 +48,7 @@ class Spectrum(nn.Module):
             self.register_buffer(f"band{number}", filters[start:end, low:high].contiguous(), persistent=False)
 
     def samples(self, frames: int) -> int:
-        """Of a signal with so many frames."""
+        """Return the samples of a signal of ``frames`` frames."""
         return (frames - 1) * self.spec.hop_length + self.spec.n_fft
 
     def analyse(self, signal: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class Spectrum(nn.Module):
         return self.added(torch.fft.irfft(spectrum, n=self.spec.n_fft)).div_(overlap)
 
     def adjoint(self, half: Tensor) -> Tensor:
-        """What a gradient of a loss for the STFT is for the signal: (B, S).
+        """Return the gradient for the signal (B, S) of a gradient for its STFT.
 
         Args:
             half: of that gradient (B, T, F); it is overwritten.

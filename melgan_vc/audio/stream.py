@@ -22,7 +22,7 @@ AT_ONCE = 96  # frames whose samples and spectrum fit a processor's cache
 
 @dataclass(frozen=True)
 class FrontEnd:
-    """What mel frames are made with.
+    """The window and filters that mel frames are made with.
 
     Attributes:
         spec: of the mels.
@@ -36,7 +36,7 @@ class FrontEnd:
 
 
 def front_end(spec: AudioSpec) -> FrontEnd:
-    """What ``MelTransform`` of the same spec holds, to float32's precision: its filters are torchaudio's HTK ones."""
+    """Return the window and filters of ``MelTransform``, to float32's precision: torchaudio's HTK filters."""
     window = get_window("hann", spec.n_fft)
     top = spec.max_frequency if spec.max_frequency is not None else spec.sample_rate / 2
     lowest, highest = (2595 * math.log10(1 + frequency / 700) for frequency in (spec.min_frequency, top))

@@ -14,7 +14,7 @@ TAILS = ("context", "pad")
 
 @dataclass(frozen=True)
 class State:
-    """What is kept between two blocks.
+    """The state between two blocks.
 
     Attributes:
         frames: (M, ...) given so far, from a chunk's width before the next chunk on.

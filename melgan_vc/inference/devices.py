@@ -60,7 +60,7 @@ class Fifo:
 
 
 class Devices:
-    """What is heard, and what is played, while it is open.
+    """Input and output devices while they are open.
 
     Args:
         sample_rate: in Hz.

@@ -1,4 +1,4 @@
-"""Which recordings are converted, and where each goes."""
+"""Recordings to convert, and where each goes."""
 
 import hashlib
 import os

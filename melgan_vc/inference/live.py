@@ -15,7 +15,7 @@ from melgan_vc.inference.translation import TranslationState, TranslationSteps
 
 @dataclass(frozen=True)
 class LiveState:
-    """What is kept between two blocks: by front end and generator, and by inversion and gate."""
+    """The state between two blocks: of front end and generator, and of inversion and gate."""
 
     translation: TranslationState
     sound: SoundState
@@ -23,7 +23,7 @@ class LiveState:
 
 @dataclass(frozen=True)
 class Heard:
-    """What a block gave.
+    """Result of a block.
 
     Attributes:
         mel: (M, T) translated frames, normalised: those of offline conversion, whatever the sizes of the blocks.
@@ -74,7 +74,7 @@ class LiveSteps:
         return LiveState(translation, sound), Heard(piece.mel, heard)
 
     def end(self, state: LiveState) -> Heard:
-        """What is left; with it there are as many samples as came."""
+        """Return the last samples; with them there are as many as came."""
         (piece,) = self.translation.end([state.translation])
         (sound,), (heard,) = self.sound.step([state.sound], [piece])
         (last,) = self.sound.end([sound], [state.translation.frames.samples])

@@ -32,7 +32,7 @@ Key = TypeVar("Key")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job.
+    """Result of a job.
 
     Attributes:
         job: it.
@@ -58,7 +58,7 @@ class Running(Generic[Key]):
 
 @dataclass(frozen=True)
 class Batch(Generic[Key]):
-    """What one step of all running recordings gave.
+    """Result of one step of all running recordings.
 
     Attributes:
         failed: those that turned out to be damaged.

@@ -31,7 +31,7 @@ Opener = Callable[[], AbstractContextManager[Stream]]
 
 @dataclass(frozen=True)
 class Source:
-    """What is converted.
+    """A recording to convert.
 
     Attributes:
         name: for messages.
@@ -77,7 +77,7 @@ def of_array(waveform: np.ndarray, sample_rate: int) -> Source:
 
 @dataclass(frozen=True)
 class Survey:
-    """What must be known of a recording before it is converted.
+    """Statistics that must be known of a recording before it is converted.
 
     Attributes:
         samples: (N) of each channel.
@@ -191,7 +191,7 @@ class Conversion:
 
     @property
     def changed(self) -> str:
-        """What is told of a recording that is written while it is read."""
+        """Message about a recording that is written while it is read."""
         return f"{self.source.name}: was changed while it was converted; convert it again"
 
     def take(self, sounds: list[Tensor]) -> None:
@@ -201,7 +201,7 @@ class Conversion:
         self.sound.write(np.ascontiguousarray(torch.stack(sounds, dim=1).numpy()).tobytes())
 
     def gains(self, level: str | float | None) -> np.ndarray:
-        """What each stream is multiplied by (S,).
+        """Return the factor of each stream (S,).
 
         Args:
             level: "source" makes each as loud as it was; a number, so many LUFS; None changes nothing.
@@ -215,7 +215,7 @@ class Conversion:
         return np.asarray(10 ** (np.asarray(changes) / 20), np.float32)
 
     def converted(self, level: str | float | None) -> Iterator[np.ndarray]:
-        """What came of the recording, in blocks (N, C) at its own rate, as many samples as it has."""
+        """Give the converted recording, in blocks (N, C) at its own rate, as many samples as it has."""
         gains = self.gains(level)
         left = self.survey.samples
         found = io.resampled((one * gains for one in self.kept()), self.streams, self.rate, self.sample_rate)

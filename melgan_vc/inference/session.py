@@ -16,7 +16,7 @@ LONGEST = 10.0  # and up to
 
 
 class Clock:
-    """How long blocks took, and whether a listener would have had to wait.
+    """Computing times of blocks, and how often a listener would have had to wait.
 
     Args:
         slack: seconds that playing is behind what could be played.
@@ -31,7 +31,7 @@ class Clock:
 
     @property
     def blocks(self) -> int:
-        """That were counted."""
+        """Blocks that were counted."""
         return int(self.counts.sum())
 
     def note(self, spent: float, lasts: float) -> None:
@@ -51,7 +51,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Settings:
-    """Of a session.
+    """Settings of a session.
 
     Attributes:
         sample_rate: of what comes in and goes out, in Hz.
@@ -84,7 +84,7 @@ class Session:
 
     @property
     def block_seconds(self) -> float:
-        """How long a block lasts."""
+        """Duration of a block in seconds."""
         return self.settings.block / self.settings.sample_rate
 
     @property

@@ -13,7 +13,7 @@ from melgan_vc.inference.translation import Translated
 
 @dataclass(frozen=True)
 class SoundState:
-    """What is kept of one waveform between two blocks.
+    """The state of one waveform between two blocks.
 
     Attributes:
         inversion, gate: of these steps.

@@ -16,7 +16,7 @@ from melgan_vc.inference.converter import Converter
 
 @dataclass(frozen=True)
 class TranslationState:
-    """What is kept of one waveform between two blocks: by the front end, and by the chunks."""
+    """The state of one waveform between two blocks: the front end's and the chunks'."""
 
     frames: FrameState
     chunks: chunked.State
@@ -24,7 +24,7 @@ class TranslationState:
 
 @dataclass(frozen=True)
 class Translated:
-    """What a block gave.
+    """Result of a block.
 
     Attributes:
         mel: (M, T) translated frames, normalised.
@@ -66,7 +66,7 @@ class TranslationSteps:
 
     @torch.no_grad()
     def end(self, states: Sequence[TranslationState]) -> list[Translated]:
-        """What is left of each."""
+        """Return what is left of each."""
         states, pieces = self.translate(states, [self.front_end.end(state.frames) for state in states])
         last = self.chunked.end([state.chunks for state in states], self.tail)
         return [

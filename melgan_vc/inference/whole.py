@@ -8,7 +8,7 @@ from melgan_vc.inference.converter import Converter
 
 
 class WholeMel(nn.Module):
-    """What :meth:`melgan_vc.inference.converter.Converter.convert` does, with the tail "context", for a batch.
+    """Convert a batch as :meth:`melgan_vc.inference.converter.Converter.convert` does with the tail "context".
 
     Args:
         converter: whose generator, width and overlap are taken.

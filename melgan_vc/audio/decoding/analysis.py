@@ -1,4 +1,4 @@
-"""What the structure of a file tells before it is decoded."""
+"""Results of the analysis of a file's structure, before it is decoded."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ TORN = "ends in the middle of a frame, so it may be cut off; it is used up to th
 
 
 class UnusableError(Exception):
-    """What is wrong with a recording and what to do, without its name: "is cut off: ...; copy it again"."""
+    """A fault of a recording and what to do, without its name: "is cut off: ...; copy it again"."""
 
 
 class UnknownError(UnusableError):

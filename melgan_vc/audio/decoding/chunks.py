@@ -44,12 +44,12 @@ def chunks(window: Window, start: int, order: str) -> Iterator[tuple[bytes, int,
 
 
 def is_name(name: bytes) -> bool:
-    """Whether four bytes can be a chunk's name."""
+    """Tell whether four bytes can be a chunk's name."""
     return len(name) == 4 and all(32 <= letter < 127 for letter in name)
 
 
 def uncounted(window: Window, end: int, second: float) -> bool:
-    """Whether what follows the stated end of the samples are samples that the header does not count yet."""
+    """Tell whether what follows the stated end of the samples are samples that the header does not count yet."""
     if window.size - end < max(TRAILING * second, SLACK):
         return False
     return not is_name(window.at(end, 4)) and not is_name(window.at(end + 1, 4)) and any(window.at(end, 1 << 16))

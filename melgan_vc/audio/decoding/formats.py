@@ -1,4 +1,4 @@
-"""Which format a file has, by what it holds and never by its name."""
+"""Recognise a file's format by what it holds, never by its name."""
 
 import re
 from collections.abc import Callable
@@ -122,7 +122,7 @@ def by_first_frame(window: Window, start: int, demuxer: str) -> Analysis:
 
 
 def looks_like_text(head: bytes) -> bool:
-    """Whether bytes are letters, digits and signs."""
+    """Tell whether bytes are letters, digits and signs."""
     return bool(head) and sum(9 <= byte < 127 for byte in head) > 0.98 * len(head)
 
 

@@ -20,7 +20,7 @@ AMR_WIDE_SIZES = (18, 24, 33, 37, 41, 47, 51, 59, 61, 6, 1, 1, 1, 1, 1, 1)
 
 @dataclass(frozen=True)
 class Frame:
-    """What the first bytes of a frame say: its bytes, its samples, and what frames of one stream have in common."""
+    """A frame's header: its length in bytes, its samples, and what frames of one stream have in common."""
 
     length: int
     samples: int

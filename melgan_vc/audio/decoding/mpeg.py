@@ -58,7 +58,7 @@ def first_frame(window: Window, read: Callable[[bytes], Frame | None], start: in
 
 
 def is_chain(window: Window, read: Callable[[bytes], Frame | None], position: int, count: int = CHAIN) -> bool:
-    """Whether frames of one stream follow each other from a position on."""
+    """Tell whether frames of one stream follow each other from a position on."""
     first = frame = read(window.at(position, 8))
     for _ in range(count - 1):
         if frame is None or first is None or frame.identity != first.identity:

@@ -105,7 +105,7 @@ def take(chain: Chain, page: bytes, position: int, number: int) -> None:
 
 
 def is_finished(chain: Chain) -> bool:
-    """Whether the streams of sound have their last pages."""
+    """Tell whether the streams of sound have their last pages."""
     sound = {number for number, start in chain.streams.items() if start.startswith(tuple(c[:8] for c in CODECS))}
     return sound <= chain.ended
 
