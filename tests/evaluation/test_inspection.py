@@ -60,7 +60,7 @@ def inspected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 @pytest.mark.parametrize(
     "finding",
     [
-        r"WARNING: the source has 0\.\d minutes",
+        r"WARNING: the source has only 0\.\d minutes",
         r"WARNING: 1 recording is in both domains: 2\.wav and both\.ogg",
         r"hint: 1 pair of recordings nearly the same: 1\.wav and again\.flac|again\.flac and 1\.wav",
         r"WARNING: 1 recording of the source is noisy.*: noisy\.wav",
