@@ -65,7 +65,7 @@ def test_every_audio_setting_builds(choice):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ("trainer.accelerator=gpu", "trainer: "),
+        ("trainer.accelerator=gpu", "trainer.accelerator is gpu, but PyTorch finds no GPU here"),
         ("trainer.precision=foo", "trainer.precision is 'foo': give"),
         ("trainer.max_minutes=abc", "trainer.max_minutes"),
         ("trainer.max_batches=1.5", "trainer.max_batches"),
@@ -75,6 +75,7 @@ def test_every_audio_setting_builds(choice):
         ("data.batch_size=abc", "data.batch_size"),
         ("chunk.width=22", "chunk.width is 22"),
         ("optim.generator.lr=-1", "optim.generator.lr is -1: give"),
+        ("optim.generator.betas=[]", "optim: a value does not fit .IndexError"),
         ("optim.generator_every=abc", "optim.generator_every"),
         ("optim.ema_decay=2", "optim.ema_decay"),
         ("callbacks.validation.every_batches=0", "callbacks.validation.every_batches"),

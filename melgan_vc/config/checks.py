@@ -1,6 +1,6 @@
 """Refuse a composed config that holds a key which nothing reads, or a value that its setting cannot have."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from melgan_vc.errors import UserError
 
 MISSING = (InterpolationToMissingValueError, MissingMandatoryValue)
 GIVEN = "the command line"
+UNKNOWN = "unknown setting"  # how the line on a key that nothing reads begins
 TOP = ("experiment", "stability", "sweep", "ablation", "launcher")  # groups whose files hold settings of all groups
 
 
@@ -114,7 +115,8 @@ class Check:
         if not isinstance(target, str):
             yield f"{key}._target_ is {shown(target)}: give the dotted name of a class{self.origin(key)}"
             return
-        names = {str(name) for name in entry} - SPECIAL - BUILT_ELSEWHERE.get(key.rpartition(".")[0], set())
+        beside = BUILT_ELSEWHERE.get(key.rpartition(".")[0], set())
+        names = {str(name) for name in entry} - SPECIAL - beside
         taken: Mapping[str, Setting | None] | None = self.schema.targets.get(target)
         if taken is None or not names <= taken.keys():  # only then is the class looked at, for importing it takes time
             try:
@@ -125,7 +127,7 @@ class Check:
         for name in sorted(names):
             inner = f"{key}.{name}"
             if taken is not None and name not in taken:
-                yield f"{inner}: {target} has no parameter {name}{meant(name, taken)}{self.origin(inner)}"
+                yield f"{inner}: {target} has no parameter {name}{meant(name, {*taken, *beside})}{self.origin(inner)}"
                 continue
             setting = taken[name] if taken is not None else None
             yield from self.of_parameter(inner, entry._get_node(name), setting)
@@ -165,7 +167,7 @@ class Check:
         nearest = self.schema.nearest(key)
         guess = f"; did you mean {nearest}?" if nearest is not None else ""
         own = "; an entry of your own needs _target_" if parent in OPEN_GROUPS else ""
-        return f"unknown setting {key}{guess}{own}{self.origin(key)}"
+        return f"{UNKNOWN} {key}{guess}{own}{self.origin(key)}"
 
     def source(self, key: str) -> Source | None:
         return next((source for source in reversed(self.sources) if source.sets(key)), None)
@@ -203,14 +205,9 @@ def shown(value: Any) -> str:
     return text if len(text) < 80 else f"{text[:77]}..."
 
 
-def meant(name: str, known: Mapping[str, Any]) -> str:
+def meant(name: str, known: Collection[str]) -> str:
     """Return the parameter that was probably meant, as a question."""
     import difflib
 
     found = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; did you mean {found[0]}?" if found else f"; it has {', '.join(sorted(known))}"
-
-
-def unknown_keys(cfg: DictConfig, schema: Schema) -> list[str]:
-    """Return the keys of a stored config that this version does not read."""
-    return [fault for fault in Check(cfg, schema).faults() if fault.startswith("unknown setting")]

@@ -53,7 +53,10 @@ def configured(what: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (MisconfigurationException, TypeError, ValueError, RuntimeError, LookupError, ArithmeticError) as error:
+    except (LookupError, ArithmeticError) as error:  # whose text alone, such as "list index out of range", says nothing
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"{what}: a value does not fit ({reason}); compare the settings with those in conf/") from error
+    except (MisconfigurationException, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{what}: {error}") from error
 
 
@@ -217,6 +220,13 @@ def check_devices(cfg: DictConfig, found: ClusterEnvironment | None) -> int:
     Raises:
         UserError: config and environment do not fit.
     """
+    wanted = cfg.trainer.accelerator
+    others = wanted == "gpu" and torch.backends.mps.is_available()
+    if wanted in ("cuda", "gpu") and not torch.cuda.is_available() and not others:
+        raise UserError(
+            f"trainer.accelerator is {wanted}, but PyTorch finds no GPU here; check its driver (nvidia-smi), or "
+            "train on the CPU with trainer.accelerator=auto"
+        )
     count, nodes = devices(cfg), cfg.trainer.num_nodes
     started = found.world_size() if found is not None else 1
     several = max(started, count if isinstance(nodes, int) else 1) > 1

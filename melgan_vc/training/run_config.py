@@ -1,14 +1,14 @@
 """The config that a run starts with: the command line's, or for a resumed one its own and what was given beside it."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from melgan_vc.config.checks import unknown_keys
+from melgan_vc.config.checks import GIVEN, UNKNOWN, Check, Source
 from melgan_vc.config.paths import expand_user
 from melgan_vc.config.schema import schema_of
 from melgan_vc.config.settings import TRAINING, Role, role_of
@@ -70,6 +70,7 @@ def settle(cfg: DictConfig, line: CommandLine | None = None) -> DictConfig:
         home = run_dir_of(whole_path(cfg.resume))
         if home and (home / CONFIG).is_file():
             settled = continued(stored_config(home / CONFIG, cfg), cfg, line)
+            check_continued(settled, home / CONFIG, line)
         elif home:
             log.warning("warning: %s has no %s, so all settings are those of the command line", home, CONFIG)
         if home and "run_dir" not in line.keys:
@@ -108,8 +109,6 @@ def is_named_by_clock(cfg: DictConfig, settled: DictConfig) -> bool:
 def continued(stored: DictConfig, cfg: DictConfig, line: CommandLine) -> DictConfig:
     """A run's own config with the settings, groups and removals of a command line."""
     settled = stored.copy()
-    for fault in unknown_keys(stored, schema_of("train")):
-        log.warning("warning: %s; the run's config has it, and it has no effect", fault)
     for key in cfg:
         if key not in settled or role_of(str(key)) is Role.START:
             settled[key] = cfg[key]
@@ -137,6 +136,31 @@ def continued(stored: DictConfig, cfg: DictConfig, line: CommandLine) -> DictCon
             given = OmegaConf.select(cfg, key)
             OmegaConf.update(settled, key, escape(given) if isinstance(given, str) else given, force_add=True)
     return settled
+
+
+def check_continued(cfg: DictConfig, path: Path, line: CommandLine) -> None:
+    """Refuse values that no setting can have, and warn of settings that this version does not read.
+
+    Args:
+        cfg: the config of a resumed run.
+        path: of its stored config, for messages.
+        line: what was given beside it.
+
+    Raises:
+        UserError: a value cannot be.
+    """
+    sources = Source(str(path), frozenset(flat_keys(cfg))), Source(GIVEN, frozenset(line.keys))
+    faults = list(Check(cfg, schema_of("train"), sources, check_trust(cfg.trust)).faults())
+    if wrong := [fault for fault in faults if not fault.startswith(UNKNOWN)]:
+        raise UserError("; ".join(wrong[:5]))
+    for fault in faults:
+        log.warning("warning: %s; it has no effect", fault)
+
+
+def flat_keys(cfg: DictConfig) -> Iterable[str]:
+    """Return the dotted keys of all settings of a config."""
+    plain: Any = OmegaConf.to_container(cfg, resolve=False)
+    return flat(plain)
 
 
 def check_start(cfg: DictConfig) -> None:

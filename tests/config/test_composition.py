@@ -81,7 +81,7 @@ def test_what_nothing_reads_is_refused_with_what_was_meant_and_where(path, text,
     ],
 )
 def test_what_is_read_is_let_through(path, text, own):
-    own(path, text)
+    assert own(path, text).seed == compose("train", []).seed
 
 
 def test_classes_of_a_trusted_package_are_checked_by_their_signature(own, tmp_path, monkeypatch):
@@ -105,6 +105,8 @@ def test_classes_of_a_trusted_package_are_checked_by_their_signature(own, tmp_pa
         (["data.on_device=yes"], "give true, false or auto"),
         (["data.batch_size=true"], "data.batch_size is true"),
         (["networks.generator=null"], "networks.generator is null"),
+        (["+losses.travel.wieght=1"], "did you mean weight?"),
+        (["callbacks.nonfinite.lower=2"], "lower is 2: give a number above 0 to 1"),
         (["+foo=1"], "unknown setting foo"),
         (["++callbacks.validaton.every_batches=3"], "callbacks.validation"),
         (["+trainer.gradient_clip_val=1"], "unknown setting trainer.gradient_clip_val"),

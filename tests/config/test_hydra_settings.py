@@ -47,4 +47,4 @@ def test_other_folders_are_used(more, compose_own):
 
 
 def test_a_trusted_package_may_be_called(compose_own):
-    compose_own(HOSTILE[1], "trust=[subprocess]")
+    assert compose_own(HOSTILE[1], "trust=[subprocess]").trust == ["subprocess"]

@@ -271,6 +271,24 @@ def test_a_damaged_config_is_one_clear_error(text, two_domains, tmp_path):
         typed(f"resume='{folder}'")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("optim.generator.lr", "fast", r"optim.generator.lr is 'fast': give a number above 0 \(.*config\.yaml\)"),
+        ("optim.discriminator", [], "optim.discriminator is "),
+        ("callbacks.nonfinite.most", -1, "most is -1: give a whole number from 0"),
+        ("trainer.precision", "64-true", "give 32-true"),
+    ],
+)
+def test_a_stored_value_that_cannot_be_is_refused_with_its_file(key, value, said, two_domains, tmp_path):
+    config = composed(*settings(two_domains, tmp_path))
+    OmegaConf.update(config, key, value, merge=False)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text(OmegaConf.to_yaml(config), encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        typed(f"resume={tmp_path / 'run'}")
+
+
 def sets(*keys, to):
     """Set an entry of a checkpoint's content; a function is given the value before."""
 
