@@ -131,8 +131,8 @@ class Check:
                 continue
             setting = taken[name] if taken is not None else None
             yield from self.of_parameter(inner, entry._get_node(name), setting)
-        for name in {str(name) for name in entry} - SPECIAL - names:
-            yield from self.of_node(f"{key}.{name}", entry._get_node(name))
+        for name in sorted(beside & {str(name) for name in entry}):
+            yield from self.of_parameter(f"{key}.{name}", entry._get_node(name), None)
 
     def of_parameter(self, key: str, node: Any, annotated: Any) -> Iterator[str]:
         """Yield what is wrong with what a class is given, by what conf/ declares of it, else by its annotation."""

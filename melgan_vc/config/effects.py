@@ -55,7 +55,13 @@ NEEDED: dict[str, Sequence[tuple[str, Condition, str]]] = {
     ),
     "dashboard": (("show", is_word("save", False), "with save=false"),),
 }
-NEEDED |= dict.fromkeys(("profile", "prepare", "inspect"), NEEDED["train"])
+NEEDED |= dict.fromkeys(("prepare", "inspect"), NEEDED["train"])
+NEEDED["profile"] = (
+    *NEEDED["train"],
+    *((key, lambda cfg: False, "in a training") for key in ("resume", "allow_changes", "run_dir", "card")),
+    ("trainer.devices", is_word("trainer.devices", 1), "in a training; a profile takes one device"),
+)
+NEEDED["train"] = (*NEEDED["train"], ("allow_changes", is_given("resume"), "with resume"))
 HYDRA = {  # what Hydra would do and these commands do themselves, or not at all
     "hydra.run.dir": "a training writes to run_dir=DIR, other commands to their output",
     "hydra.output_subdir": "a run directory holds its own config.yaml",

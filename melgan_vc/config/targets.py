@@ -4,7 +4,9 @@ import importlib
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
+from importlib import metadata
 from typing import Any
 
 from melgan_vc.config.paths import CONF
@@ -13,6 +15,7 @@ from melgan_vc.errors import UserError
 TARGET = "_target_"
 DIRECTIVES = (TARGET, "_partial_")
 OPTIMIZERS = "torch.optim"
+INSTALLED_WITH = ("hydra-core", "lightning", "librosa", "setuptools", "pip")  # also where this package is not installed
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -96,11 +99,32 @@ def check_target(key: str, target: object, trust: Sequence[str] = ()) -> str:
 
 
 def trust_advice(target: str) -> str:
-    """Return what to do about a class that may not be named: trust its package, unless it is Python's or this one."""
+    """Return what to do about a class that may not be named: trust its package, if it may be one of the user's own."""
     package = target.partition(".")[0]
-    if package in {*sys.stdlib_module_names, __package__.partition(".")[0]} or not package.isidentifier():
+    if package in {*sys.stdlib_module_names, __package__.partition(".")[0]} or package in dependencies():
         return "do not use a file that asks for this"
     return f"only if you wrote this file yourself, add trust=[{package}]"
+
+
+@cache
+def dependencies() -> frozenset[str]:
+    """Return the names under which the libraries that this package needs, and those that these need, are imported."""
+    needed: set[str] = set()
+    waiting = [__package__.partition(".")[0], *INSTALLED_WITH]
+    while waiting:
+        if (name := distribution_name(waiting.pop())) in needed:
+            continue
+        needed.add(name)
+        with suppress(metadata.PackageNotFoundError):  # it is optional, or this package runs from its source
+            waiting += metadata.requires(name) or ()
+    provided = metadata.packages_distributions()
+    return frozenset(name for name, by in provided.items() if needed & {distribution_name(one) for one in by})
+
+
+def distribution_name(requirement: str) -> str:
+    """Return the name in a requirement such as ``Hydra_core>=1.3; extra == "x"`` in its normal form (PEP 503)."""
+    found = re.match(r"[\w.-]+", requirement)
+    return re.sub(r"[-_.]+", "-", found[0]).lower() if found else ""
 
 
 def is_optimizer(target: str) -> bool:

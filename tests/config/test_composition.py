@@ -91,6 +91,12 @@ def test_classes_of_a_trusted_package_are_checked_by_their_signature(own, tmp_pa
     assert taken is not None and taken.keys() == {"size"}
     with pytest.raises(UserError, match=r"trust=\[mypkg_of_tests\]"):
         own("callbacks/x.yaml", "mine: {_target_: mypkg_of_tests.Mine, size: 3}\n")
+    trusted = ["trust=[mypkg_of_tests]", "+losses.mine._target_=mypkg_of_tests.Mine"]
+    mine = compose("train", [*trusted, "+losses.mine.weight=2"]).losses.mine
+    assert mine == {"_target_": "mypkg_of_tests.Mine", "weight": 2}
+    for wrong, said in ("weight=-1", "weight is -1: give a number from 0"), ("wieght=1", "did you mean weight"):
+        with pytest.raises(UserError, match=said):
+            compose("train", [*trusted, f"+losses.mine.{wrong}"])
 
 
 @pytest.mark.parametrize(
@@ -153,6 +159,10 @@ def test_an_override_that_does_nothing_or_cannot_be_is_refused(overrides, said):
         ("listening", ["kinds=[abc]"], "kinds is \\['abc'\\]"),
         ("listening", ["answers=x", "recordings=3"], "evaluations=DIR"),
         ("profile", ["cycles=true"], "cycles is true"),
+        ("profile", ["resume=runs/x"], "resume has an effect only in a training"),
+        ("profile", ["run_dir=x"], "run_dir has an effect only in a training"),
+        ("profile", ["trainer.devices=2"], "trainer.devices has an effect only in a training"),
+        ("train", ["allow_changes=[data]"], "allow_changes has an effect only with resume"),
         ("dashboard", ["save=yes"], "save is 'yes'"),
         ("import_notebook", ["sample_rate=1e5"], "sample_rate is 100000.0"),
     ],

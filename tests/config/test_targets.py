@@ -42,6 +42,22 @@ def test_a_package_that_the_user_trusts_may_be_named_and_no_other():
             locate("x", "collections.OrderedDict", trust)
 
 
+@pytest.mark.parametrize(
+    ("target", "is_advised"),
+    [
+        ("mypackage.losses.Mine", True), ("my.Mine", True), ("os.system", False), ("nt.system", False),
+        ("torch.load", False), ("setuptools.setup", False), ("_distutils_hack.x", False), ("hydra.utils.call", False),
+        ("numpy.load", False), ("joblib.load", False), ("yaml.load", False), ("pip.main", False),
+        ("melgan_vc.worker.main", False),
+    ],
+)  # fmt: skip
+def test_only_a_package_that_may_be_the_users_own_is_advised_to_be_trusted(target, is_advised):
+    with pytest.raises(UserError) as raised:
+        check_targets({"_target_": target})
+    assert ("add trust=" in str(raised.value)) is is_advised
+    assert ("do not use a file that asks for this" in str(raised.value)) is not is_advised
+
+
 @pytest.mark.parametrize("trust", ["mypackage", None, [5], [""], ["a b"], ["*"], {"a": 1}, True])
 def test_trust_is_a_list_of_packages(trust):
     with pytest.raises(UserError, match="trust is"):
