@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -78,9 +78,9 @@ class Assembly:
     def bins(self) -> int:
         return self.settings.audio.n_mels
 
-    def without(self, names: Sequence[str]) -> "Assembly":
+    def without(self, names: Collection[str]) -> "Assembly":
         """Return the store without some recordings."""
-        kept = tuple(task for task in self.tasks if task.name not in set(names))
+        kept = tuple(task for task in self.tasks if task.name not in names)
         return Assembly(self.root, self.label, kept, self.settings)
 
 
@@ -253,7 +253,7 @@ def finish(
 ) -> tuple[Assembly, dict[str, str]]:
     """Make the manifest and give the store its name."""
     changed = {line["path"]: line["reason"] for line in lines if CHANGED in line}
-    made = wanted.without(list(changed)) if changed else wanted
+    made = wanted.without(changed) if changed else wanted
     arrays = sorted((line for line in lines if "array" in line), key=lambda line: line["array"])
     rest = sorted((line for line in lines if "array" not in line and CHANGED not in line), key=lambda one: one["path"])
     head = {"version": VERSION, "content": made.content, "settings": made.described}

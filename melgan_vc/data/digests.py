@@ -15,7 +15,7 @@ from typing import Any
 from melgan_vc.audio.decode import check_file
 from melgan_vc.data.arrays import is_stamp, stamp
 from melgan_vc.data.manifest import parse, read_text
-from melgan_vc.errors import UserError
+from melgan_vc.errors import FOR_ALL, UserError
 from melgan_vc.files import replacing
 from melgan_vc.terminal import Bar
 
@@ -45,8 +45,11 @@ def digests(files: Mapping[str, Path], memory: Path, progress: bool = True) -> t
 
     Args:
         files: by any names.
-        memory: a file that keeps what was found, with size and times of each file.
+        memory: a file that keeps what was found, with size and times of each file, for as long as the file exists.
         progress: show a bar.
+
+    Raises:
+        OSError: the next file would meet it as well.
     """
     known = remembered(memory)
     found: dict[str, Digest] = {}
@@ -73,11 +76,12 @@ def digests(files: Mapping[str, Path], memory: Path, progress: bool = True) -> t
                 found[name] = digest
             else:
                 failures[name] = reason
-    new = [name for name in missing if name in found]
+    new = {os.path.realpath(files[name]): found[name] for name in missing if name in found}
     if new:
-        entries = {place: entry(place, found[name]) for name in new for place in [os.path.realpath(files[name])]}
+        entries = {place: kept for place, kept in known.items() if Path(place).exists()}
+        entries |= {place: entry(place, digest) for place, digest in new.items()}
         with suppress(OSError, UserError), replacing(memory) as temporary:  # else they are hashed again
-            temporary.write_text(json.dumps(known | entries), encoding="utf-8")
+            temporary.write_text(json.dumps(entries), encoding="utf-8")
     return {name: found[name] for name in files if name in found}, failures
 
 
@@ -104,7 +108,11 @@ def is_entry(path: str, found: Any) -> bool:
 
 
 def digest_or_reason(path: Path) -> tuple[Digest | None, str]:
-    """Return the digest of a file, or why it has none."""
+    """Return the digest of a file, or why it has none.
+
+    Raises:
+        OSError: the next file would meet it as well.
+    """
     try:
         before = stamp(path)
         with path.open("rb") as file:
@@ -112,6 +120,8 @@ def digest_or_reason(path: Path) -> tuple[Digest | None, str]:
         if stamp(path) != before:
             return None, f"{path}: changed while it was read; start again when nothing writes to it"
     except OSError as error:
+        if error.errno in FOR_ALL:
+            raise
         return None, reason_of(error, path)
     return Digest(sha256, tuple(before)), ""
 

@@ -1,6 +1,5 @@
 """Make the store of a domain's recordings: find what is new, share it out, resume a killed preparation."""
 
-import errno
 import logging
 import os
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from melgan_vc.data.preparation import Preparation
 from melgan_vc.data.store import MelStore
 from melgan_vc.data.units import Settings, Task
 from melgan_vc.data.work import Work
-from melgan_vc.errors import UserError
+from melgan_vc.errors import UserError, explain_os_error
 from melgan_vc.spec import AudioSpec
 from melgan_vc.text import printable
 
@@ -72,12 +71,7 @@ def prepare(
 
 def failure(error: OSError, root: Path) -> str:
     """Return what concerns all recordings, as a line that says what to do."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        remedy = "make room or choose another place with data.store="
-        return f"{root}: {error.strerror}; {remedy}; what is done is kept"
-    return (
-        f"{error.filename or root}: {error.strerror or error}; check rights, or choose another place with data.store="
-    )
+    return f"{explain_os_error(error, error.filename or root)}; data.store= names the place; what is done is kept"
 
 
 def writable(root: Path) -> None:

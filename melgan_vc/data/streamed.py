@@ -21,7 +21,7 @@ from melgan_vc.data.shard_index import INDEX, CheckedIndexes, DamagedShardsError
 from melgan_vc.data.shard_pieces import PIECE, ROLES, checked_piece, explained_reading, piece_counts
 from melgan_vc.data.splits import LEAST_HELD_OUT, Segment, Split, split_items
 from melgan_vc.data.store import MelStore
-from melgan_vc.errors import UserError
+from melgan_vc.errors import UserError, explain_os_error
 from melgan_vc.files import alone
 from melgan_vc.spec import AudioSpec
 from melgan_vc.terminal import Bar
@@ -182,10 +182,7 @@ def write(store: MelStore, streaming: Streaming, share: float, least: int = LEAS
                 write_shards(store, folder, content, share, least)
                 remote.put(folder, address, last=MANIFEST)
             except OSError as error:
-                raise UserError(
-                    f"{address}: {error.strerror or error}; make room, check rights or choose another place with "
-                    "data.litdata.address="
-                ) from error
+                raise UserError(f"{explain_os_error(error, address)}; data.litdata.address= names it") from error
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
     return opened(address, streaming, store.audio)

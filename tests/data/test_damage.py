@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from melgan_vc.data import assembly, units
+from melgan_vc.data import assembly, digests, units
 from melgan_vc.data import prepare as preparing
 from melgan_vc.data.corpora import Folders
 from melgan_vc.data.manifest import MANIFEST
@@ -270,6 +270,21 @@ def test_a_garbled_hash_in_the_memory_is_not_believed(voices, tmp_path) -> None:
     assert prepare(voices, tmp_path / "p").content == expected.content
 
 
+def test_the_memory_of_hashes_forgets_files_that_are_gone(voices, tmp_path) -> None:
+    prepare(voices, tmp_path / "p")
+    (voices / "0.wav").unlink()
+    (voices / "1.wav").touch()
+    prepare(voices, tmp_path / "p")
+    places = json.loads((tmp_path / "p" / preparing.HASHES).read_text())
+    assert sorted(places) == [str((voices / f"{number}.wav").resolve()) for number in (1, 2, 3)]
+
+
+def test_too_many_open_files_while_hashing_is_no_fault_of_the_recordings(voices, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(digests.hashlib, "file_digest", lambda *_: (_ for _ in ()).throw(OSError(24, "Too many")))
+    with pytest.raises(UserError, match="too many files are open; raise the limit"):
+        prepare(voices, tmp_path / "p")
+
+
 def meanwhile(monkeypatch: pytest.MonkeyPatch, name: str, change) -> None:
     """Do something to a recording after it was decoded and before it is written down."""
     plain = units.append
@@ -345,7 +360,7 @@ def test_whatever_fails_in_one_recording_leaves_the_others(voices, tmp_path, mon
 
 def test_what_concerns_all_recordings_ends_the_preparation(voices, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(units.RecordingMel, "blocks", lambda _: (_ for _ in ()).throw(OSError(24, "Too many")))
-    with pytest.raises(UserError, match=f"{tmp_path / 'p'}: Too many; check rights"):
+    with pytest.raises(UserError, match=f"{tmp_path / 'p'}: too many files are open; raise the limit"):
         prepare(voices, tmp_path / "p")
 
 

@@ -178,7 +178,7 @@ def test_a_full_disk_is_told_and_what_is_done_stays(folder, tmp_path, monkeypatc
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(units, "write_lines", full)
-    with pytest.raises(UserError, match=rf"{tmp_path / 'prepared'}: No space left on device; make room"):
+    with pytest.raises(UserError, match=rf"{tmp_path / 'prepared'}: the disk is full; free some space"):
         prepare(folder, tmp_path / "prepared")
     monkeypatch.undo()
     assert len(prepare(folder, tmp_path / "prepared").items) == 4
