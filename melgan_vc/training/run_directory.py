@@ -11,11 +11,13 @@ from pathlib import Path
 from melgan_vc.bundle import NAME
 from melgan_vc.errors import UserError
 from melgan_vc.files import open_lock
+from melgan_vc.temporary import remove_abandoned
 from melgan_vc.text import printable
 from melgan_vc.training.checkpoint_files import FOLDER, candidates
 
 LOCK = ".lock"
-FOLDERS = (FOLDER, "samples", "tensorboard", "wandb")  # that a training and its loggers write to
+SAMPLES = "samples"
+FOLDERS = (FOLDER, SAMPLES, "tensorboard", "wandb")  # that a training and its loggers write to
 
 
 @contextmanager
@@ -34,6 +36,7 @@ def claimed(run_dir: Path, resuming: bool) -> Iterator[None]:
     run_dir.mkdir(parents=True, exist_ok=True)
     with unless_unused(run_dir, absent), locked(run_dir / LOCK):
         check_links(run_dir)
+        remove_leftovers(run_dir)
         yield
 
 
@@ -51,6 +54,12 @@ def check_links(run_dir: Path) -> None:
                     f"{printable(path)}: is a link that leads out of the run directory, where a training would write; "
                     "put a copy of what it points to in its place"
                 )
+
+
+def remove_leftovers(run_dir: Path) -> None:
+    """Remove the temporary files of earlier trainings that were killed, also where this one may never write again."""
+    for folder in (run_dir, run_dir / FOLDER, run_dir / SAMPLES, *(run_dir / SAMPLES).glob("*")):
+        remove_abandoned(folder)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from melgan_vc.data import datamodule
 from melgan_vc.data.splits import RECORDED
 from melgan_vc.errors import UserError
 from melgan_vc.evaluate import run_config
+from melgan_vc.temporary import host
 from melgan_vc.training import checkpoint_io, run
 from melgan_vc.training.run_config import CommandLine
 from melgan_vc.training.run_directory import claimed
@@ -434,6 +435,18 @@ def test_links_out_of_a_run_directory_are_refused(name, tmp_path):
     with pytest.raises(UserError, match=rf"run/{name}: is a link that leads out of"), claimed(run_dir, True):
         pass
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_temporary_files_of_a_killed_training_are_removed_when_the_next_one_begins(tmp_path):
+    folders = [tmp_path, tmp_path / "checkpoints", tmp_path / "samples", tmp_path / "samples" / "batch_0000340"]
+    left = [folder / f".01.png.{host()}-{'0' * 8}.part" for folder in folders]
+    kept = [folder / "01.png" for folder in folders]
+    folders[-1].mkdir(parents=True)
+    (tmp_path / "checkpoints").mkdir()
+    for path in (*left, *kept):
+        path.touch()
+    with claimed(tmp_path, True):
+        assert all(path.exists() for path in kept) and not any(path.exists() for path in left)
 
 
 def test_links_inside_a_run_directory_and_to_it_are_followed(tmp_path):
