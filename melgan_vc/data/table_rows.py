@@ -4,6 +4,7 @@ import codecs
 import csv
 import difflib
 import io
+import itertools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ SEPARATORS = (",", ";", "\t", "|")
 DOMAINS = ("source", "target")
 WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how files of Excel and LibreOffice begin
 LARGEST = 200_000_000  # bytes
+LONGEST_LINE = 1_000_000  # characters
+MOST_LINES = 5_000_000
+MOST_COLUMNS = 20_000  # spreadsheets have up to 16,384, most of them empty
 ENCODINGS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark this begins with
@@ -59,7 +63,7 @@ def read_rows(table: Path) -> list[Row]:
     Raises:
         UserError: it cannot be read, or a row is not clear; the message names file and line.
     """
-    lines = parsed(table, decoded(table))
+    lines = parsed(table, lines_of(table, *content_of(table)))
     header = next(lines, None)
     if header is None:
         raise UserError(f"{shown(table)}: is empty; give a table with the columns {', '.join(COLUMNS)}")
@@ -99,15 +103,17 @@ def check_groups(table: Path, rows: Sequence[Row]) -> None:
                 )
 
 
+@lru_cache(8)
 def shown(table: Path) -> str:
+    """Return the name of a table as it is printed; it is asked for at every row."""
     return printable(table)
 
 
-def decoded(table: Path) -> str:
-    """Return the text of a table.
+def content_of(table: Path) -> tuple[bytes, str]:
+    """Return what a table holds, and its encoding.
 
     Raises:
-        UserError: it cannot be read, or is not text.
+        UserError: it cannot be read, or is too large.
     """
     try:
         if not table.is_file():
@@ -123,30 +129,46 @@ def decoded(table: Path) -> str:
         raise UserError(f"{shown(table)}: cannot be read ({reason}); give a CSV file") from error
     if content.startswith(WORKBOOKS):
         raise UserError(f"{shown(table)}: is a workbook; save the sheet as CSV UTF-8")
-    encoding = next((name for mark, name in ENCODINGS.items() if content.startswith(mark)), "utf-8")
+    return content, next((name for mark, name in ENCODINGS.items() if content.startswith(mark)), "utf-8")
+
+
+def lines_of(table: Path, content: bytes, encoding: str) -> Iterator[str]:
+    """Give the lines of a table with their breaks, without a copy of all of its text.
+
+    Raises:
+        UserError: it is not text, or nothing that people write.
+    """
     try:
-        text = content.decode(encoding)
+        has_nul = "\0" in content.decode(encoding)
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        bad = content.count(b"\n", 0, error.start) + 1
         raise UserError(
-            f"{shown(table)}, line {line}: is not {encoding.removesuffix('-sig').upper()}; save the table as CSV UTF-8"
+            f"{shown(table)}, line {bad}: is not {encoding.removesuffix('-sig').upper()}; save the table as CSV UTF-8"
         ) from error
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise UserError(f"{shown(table)}, line {line}: holds a NUL; save the table as CSV UTF-8")
-    return text
+    file = io.TextIOWrapper(io.BytesIO(content), encoding=encoding, newline="")
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), ""), start=1):
+        place = f"{shown(table)}, line {number}"
+        if has_nul and "\0" in line:
+            raise UserError(f"{place}: holds a NUL; save the table as CSV UTF-8")
+        if len(line) > LONGEST_LINE:
+            raise UserError(f"{place}: has more than {LONGEST_LINE} characters; give a row for each recording")
+        if number > MOST_LINES:
+            raise UserError(f"{shown(table)}: has more than {MOST_LINES} lines; split it")
+        yield line
 
 
-def parsed(table: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+def parsed(table: Path, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
     """Give line number and values of each row that is not blank, the header first."""
-    first, _, rest = text.partition("\n")
-    separator, skipped = None, 0
-    if first.strip().strip('"').lower().startswith("sep=") and len(first.strip().strip('"')) == 5:
-        separator, text, skipped = first.strip().strip('"')[4], rest, 1
-    if separator is None:
-        header = next((line for line in text.splitlines() if line.strip(" \t\r\n,;|")), "")
-        separator = max(SEPARATORS, key=lambda one: len({*split_names(header, one)} & {*COLUMNS}))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    skipped, first = 0, next(lines, "")
+    while first and not first.strip(" \t\r\n,;|"):
+        skipped, first = skipped + 1, next(lines, "")
+    mark = first.strip().strip('"')
+    if len(mark) == 5 and mark.lower().startswith("sep="):
+        skipped, separator = skipped + 1, mark[4]
+    else:
+        separator = max(SEPARATORS, key=lambda one: len({*split_names(first, one)} & {*COLUMNS}))
+        lines = itertools.chain([first], lines)
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
     while True:
         try:
             values = next(reader, None)
@@ -174,6 +196,8 @@ def columns(table: Path, line: int, header: Sequence[str]) -> dict[str, int]:
     """
     names = [name.casefold() for name in header]
     place = f"{shown(table)}, line {line}"
+    if len(names) > MOST_COLUMNS:
+        raise UserError(f"{place}: has {len(names)} columns; give only {', '.join(COLUMNS)}")
     missing = [name for name in NEEDED if name not in names]
     unknown = [name for name in names if name and name not in COLUMNS]
     absent = [name for name in COLUMNS if name not in names]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from melgan_vc.data import table_rows
 from melgan_vc.data.corpora import Table
 from melgan_vc.errors import UserError
 
@@ -105,6 +106,9 @@ def test_paths_are_found_as_they_are_meant(tmp_path) -> None:
         (",,\n\n", "is empty"),
         ("path,domain\n", "has no rows"),
         ("path,domain\n" + "x" * 200_000 + ",source\n", "line 2: cannot be read as CSV (field larger"),
+        ("x" * 1_100_000, "line 1: has more than 1000000 characters"),
+        ('path,domain\n"x\n\n\n' + "x" * 1_100_000, "line 5: has more than 1000000 characters"),
+        ("path,domain" + "," * 30_000 + "\na.wav,source\n", "line 1: has 30002 columns"),
         ("path,domain\na.wav,other\n", "has no row of domain 'source'; its domains are other"),
         ("path,domain\n\x1b[2J.wav,sourcee\n", "line 2: its domain is"),
     ],
@@ -115,6 +119,12 @@ def test_a_table_that_is_not_clear_is_refused_with_its_row(tmp_path, text, words
         Table(str(path), "source").recordings()
     assert str(raised.value).startswith(str(path)) and words in str(raised.value), raised.value
     assert "\x1b" not in str(raised.value)
+
+
+def test_absurdly_many_lines_are_refused_before_they_are_read(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(table_rows, "MOST_LINES", 1000)
+    with pytest.raises(UserError, match="has more than 1000 lines; split it"):
+        Table(str(table(tmp_path, "path,domain\n" + "\n" * 2000)), "source").recordings()
 
 
 @pytest.mark.parametrize(
