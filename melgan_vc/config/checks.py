@@ -54,9 +54,7 @@ class Check:
 
     def faults(self) -> Iterator[str]:
         """Yield what is wrong, a line each."""
-        for key in self.cfg:
-            if key != "hydra":
-                yield from self.of_node(str(key), self.cfg._get_node(key))
+        yield from self.inside("", self.cfg)
 
     def of_node(self, key: str, node: Any) -> Iterator[str]:
         """Yield what is wrong at a dotted key and below it."""
@@ -82,8 +80,15 @@ class Check:
             yield from self.of_value(key, value, self.schema.setting(key))
 
     def inside(self, key: str, mapping: DictConfig) -> Iterator[str]:
+        """Yield what is wrong below a dotted key; "" for the whole config."""
         for name in mapping:
-            yield from self.of_node(f"{key}.{name!s}", mapping._get_node(name))
+            inner = f"{key}.{name!s}".lstrip(".")
+            if "." in str(name):  # else taken for the setting of that dotted key
+                first, _, rest = str(name).partition(".")
+                nested = f"{first}: {{{rest}: ...}}"
+                yield f"{UNKNOWN} {inner}: a key in a file has no dots; write {nested}{self.origin(inner)}"
+            elif inner != "hydra":
+                yield from self.of_node(inner, mapping._get_node(name))
 
     def of_leaf(self, key: str, value: Any) -> Iterator[str]:
         """Yield what is wrong with a value that is no mapping."""

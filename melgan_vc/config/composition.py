@@ -30,6 +30,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.nested import flat
 
 LATE = ("experiment", "sweep", "ablation", "launcher")  # groups whose files come after all others
+PACKAGES = ("_global_", "_group_")  # that Hydra knows by a name of its own
 OWN: dict[Path, ConfigResult] = {}  # this package's config files, once read
 MOST_FAULTS = 5  # that a line names
 FAULTS = "faults"  # where the config of a job says what is wrong with it
@@ -68,6 +69,9 @@ class CheckedFiles(FileConfigSource):
             header = ConfigSource._get_header_dict(text[:512])
         except ValueError as error:
             raise UserError(f"{shown}, line 1: {error}; write '# @package _global_', or nothing after '# @'") from error
+        package = header.get("package") or ""
+        if package.startswith("_") and package.partition(".")[0] not in PACKAGES:
+            raise UserError(f"{shown}: there is no package {package}; write '# @package _global_' as its first line")
         return ConfigResult(config=loaded, path=f"file://{self.path}", provider=self.provider, header=header)
 
 

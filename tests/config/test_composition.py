@@ -43,6 +43,17 @@ def own(tmp_path):
         ("experiment/x.yaml", "trainer: {max_batches: 5}\n", "x.yaml.*first line.*_global_"),
         ("stability/x.yaml", "optim: {ema_decay: 0.5}\n", "x.yaml.*first line.*_global_"),
         ("ablation/x.yaml", "losses: {identity: null}\n", "x.yaml.*first line.*_global_"),
+        (
+            "experiment/x.yaml",
+            "# @package _gobal_\ntrainer: {max_batches: 5}\n",
+            "x.yaml.*no package _gobal_.*_global_",
+        ),
+        (
+            "experiment/x.yaml",
+            GOOD + "data.batch_size: 3\n",
+            "data.batch_size: .*no dots; write data: {batch_size.*x.yaml",
+        ),
+        ("experiment/x.yaml", GOOD + "data: {litdata.crops: 3}\n", "data.litdata.crops: .*write litdata: {crops"),
         ("experiment/x.yaml", GOOD + "trainr: {max_batches: 5}\n", "trainr.*did you mean trainer.*x.yaml"),
         ("experiment/x.yaml", GOOD + "callbacks: {validaton: {every_batches: 3}}\n", "callbacks.validation"),
         ("experiment/x.yaml", GOOD + "callbacks: {validation: {every_batch: 3}}\n", "every_batches.*x.yaml"),
