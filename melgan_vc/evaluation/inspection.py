@@ -16,8 +16,8 @@ from melgan_vc.data.preparation import Preparation, RecordingMel
 from melgan_vc.data.splits import Split, unit_hash
 from melgan_vc.data.store import MelStore
 from melgan_vc.errors import UserError
+from melgan_vc.measures.pitch import tracker
 from melgan_vc.measures.recordings import Sound, alike, measure
-from melgan_vc.measures.voice import voiced_f0
 from melgan_vc.spec import AudioSpec
 from melgan_vc.terminal import Bar
 
@@ -208,7 +208,7 @@ def pitches(listening: Listening, items: Sequence[Item]) -> np.ndarray:
         start = max(0, (item.frames - frames) // 2)
         piece = listening.piece_or_none(item, start, frames)
         if piece is not None:
-            found.append(voiced_f0(piece, audio.sample_rate))
+            found.append(tracker()(piece, audio.sample_rate).voiced)
     return np.concatenate(found) if found else np.zeros(0)
 
 

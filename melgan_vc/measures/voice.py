@@ -1,17 +1,14 @@
-"""Measures of a voice: its speaker and its pitch."""
+"""Speaker embeddings of voices."""
 
 import contextlib
 import io
 import warnings
 from collections.abc import Callable, Sequence
 
-import librosa
 import numpy as np
 
 from melgan_vc.errors import UserError
 
-LOWEST_F0, HIGHEST_F0 = 60.0, 420.0  # Hz, of speech
-F0_RATE = 16000  # Hz
 SHORTEST_VOICE = 0.5  # seconds that a speaker can be told from
 QUIETEST = 1e-4  # peak of what nobody would call a voice
 DIMENSIONS = 256  # (E) of resemblyzer's embeddings
@@ -69,13 +66,3 @@ def cosine(one: np.ndarray, other: np.ndarray) -> float:
     """Cosine of the angle between two vectors (E,); NaN where one has no direction."""
     length = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float(one @ other / length) if length > 0 else float("nan")  # which NaN is not
-
-
-def voiced_f0(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Fundamental frequencies in Hz of the voiced frames (K,) of a waveform (N,), by pYIN (Mauch and Dixon, 2014)."""
-    if not len(waveform) or not np.ptp(waveform) > 0:  # nothing that moves; pYIN finds a pitch in silence
-        return np.zeros(0)
-    if sample_rate != F0_RATE:
-        waveform = librosa.resample(waveform, orig_sr=sample_rate, target_sr=F0_RATE)
-    f0, voiced, _ = librosa.pyin(waveform, fmin=LOWEST_F0, fmax=HIGHEST_F0, sr=F0_RATE, resolution=0.1)
-    return f0[voiced]

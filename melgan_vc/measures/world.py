@@ -7,7 +7,7 @@ import numpy as np
 import soxr
 
 from melgan_vc.errors import UserError
-from melgan_vc.measures.voice import HIGHEST_F0, LOWEST_F0
+from melgan_vc.measures.pitch import HIGHEST_F0, LOWEST_F0
 
 FRAME_MS = 5.0  # from one frame to the next
 LOWEST_RATE = 16000  # Hz; below, D4C reads past the few bands that there are, and no two runs are the same

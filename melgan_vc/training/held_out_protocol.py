@@ -19,7 +19,8 @@ from melgan_vc.errors import UserError
 from melgan_vc.inference.converter import Converter
 from melgan_vc.losses.travel import travel
 from melgan_vc.measures import mels as of_mels
-from melgan_vc.measures.voice import Embed, centroid, cosine, speaker_embedder, voiced_f0
+from melgan_vc.measures.pitch import tracker
+from melgan_vc.measures.voice import Embed, centroid, cosine, speaker_embedder
 from melgan_vc.training.held_out import Clip, HeldOut
 from melgan_vc.training.loggers.base import KINDS
 from melgan_vc.training.randomness import undisturbed
@@ -156,7 +157,7 @@ class HeldOutProtocol:
 
     def median_f0(self, waveforms: Sequence[np.ndarray]) -> float:
         """Over all voiced frames, in Hz; NaN if none is."""
-        voiced = np.concatenate([voiced_f0(waveform, self.audio.sample_rate) for waveform in waveforms])
+        voiced = np.concatenate([tracker()(waveform, self.audio.sample_rate).voiced for waveform in waveforms])
         return float(np.median(voiced)) if len(voiced) else float("nan")
 
 

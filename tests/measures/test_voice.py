@@ -1,12 +1,7 @@
 import numpy as np
 import pytest
 
-from melgan_vc.measures.voice import centroid, cosine, speaker_embedder, voiced_f0
-
-
-def test_f0_of_a_known_pitch():
-    steady = np.sin(2 * np.pi * 140 * np.arange(8000) / 8000).astype(np.float32)
-    assert np.median(voiced_f0(steady, 8000)) == pytest.approx(140, rel=0.01)
+from melgan_vc.measures.voice import centroid, cosine, speaker_embedder
 
 
 def test_cosine_and_centroid_by_hand():
@@ -17,7 +12,7 @@ def test_cosine_and_centroid_by_hand():
     assert np.isnan(centroid([])).all() and np.isnan(cosine(np.zeros(2), np.ones(2)))
 
 
-def test_what_has_no_voice_has_no_speaker_and_no_pitch(voice):
+def test_what_has_no_voice_has_no_speaker(voice):
     embed, noise = speaker_embedder(), np.random.default_rng(0).standard_normal(32000).astype(np.float32)
     waveform, rate = voice
     assert np.isfinite(cosine(centroid(embed(waveform, rate)), centroid(embed(0.01 * waveform, rate))))
@@ -31,5 +26,3 @@ def test_what_has_no_voice_has_no_speaker_and_no_pitch(voice):
     ):
         found = centroid(embed(nothing, rate))
         assert found.shape == (256,) and np.isnan(cosine(found, np.ones(256)))
-    for nothing in (waveform[:0], 0 * noise, np.full(32000, 0.1, np.float32)):
-        assert len(voiced_f0(nothing, rate)) == 0
