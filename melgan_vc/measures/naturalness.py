@@ -1,0 +1,122 @@
+"""How natural speech sounds: predicted mean opinion scores from 1 (bad) to 5 (excellent), higher is better.
+
+The predictors' weights come with their packages, so nothing is downloaded. They were trained on ratings of English
+speech at 16 kHz, and say nothing about music.
+"""
+
+import contextlib
+import io
+import logging
+from collections.abc import Callable, Sequence
+from importlib import resources
+from typing import Protocol
+
+import numpy as np
+import soxr
+import torch
+
+from melgan_vc.errors import UserError
+
+log = logging.getLogger(__name__)
+RATED_RATE = 16000  # Hz
+DNSMOS_MODELS = ("sig_bak_ovr.onnx", "model_v8.onnx")
+SHORTEST = 0.2  # seconds; a score of less would be one of the padding
+QUIETEST = 1e-4  # peak of what nobody would call speech
+
+Rate = Callable[[np.ndarray, int], float]  # a waveform (N,) and its sample rate in Hz to a score; NaN where it has none
+
+
+class Rater(Protocol):
+    """A predictor, and the packages that compute it."""
+
+    packages: tuple[str, ...]
+
+    def __call__(self, waveform: np.ndarray, sample_rate: int) -> float: ...
+
+
+class DistillMos:
+    """DistillMOS (arXiv:2502.05356), distilled from an XLS-R model of speech quality.
+
+    Raises:
+        UserError: the package is not installed.
+    """
+
+    packages: tuple[str, ...] = ("distillmos", "xls_r_sqa")
+
+    def __init__(self) -> None:
+        try:
+            from distillmos import ConvTransformerSQAModel
+        except ImportError as error:
+            raise missing("DistillMOS", "pip install --no-deps distillmos xls-r-sqa", error) from error
+        with contextlib.redirect_stdout(io.StringIO()):  # where it names the file of its weights
+            self.network = ConvTransformerSQAModel().eval()
+
+    @torch.inference_mode()
+    def __call__(self, waveform: np.ndarray, sample_rate: int) -> float:
+        speech = rated(waveform, sample_rate)
+        return float("nan") if speech is None else float(self.network(torch.from_numpy(speech)[None]))
+
+
+class Dnsmos:
+    """Overall quality by DNSMOS P.835 (arXiv:2110.01763), trained on speech with background noise.
+
+    A recording shorter than its window of 9.01 s is repeated until it fills one. Its authors' script repeats it further
+    and averages over up to nine windows of the same sound, which costs nine times as much.
+
+    Raises:
+        UserError: a package is not installed.
+    """
+
+    packages: tuple[str, ...] = ("speechmos",)
+
+    def __init__(self) -> None:
+        try:
+            import onnxruntime
+            from speechmos import dnsmos
+        except ImportError as error:
+            raise missing("DNSMOS", "pip install --no-deps speechmos; pip install onnxruntime", error) from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # more spin while they wait, and slow others down
+        models = [str(resources.files("speechmos") / "dnsmos_models" / name) for name in DNSMOS_MODELS]
+        self.window = int(dnsmos.INPUT_LENGTH * RATED_RATE)
+        self.predictor = dnsmos.DNSMOS(*models)
+        self.predictor.onnx_sess, self.predictor.p808_onnx_sess = (
+            onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]) for model in models
+        )
+
+    def __call__(self, waveform: np.ndarray, sample_rate: int) -> float:
+        speech = rated(waveform, sample_rate)
+        if speech is None:
+            return float("nan")
+        if len(speech) < self.window:
+            speech = np.resize(speech, self.window)  # repeats it
+        scaled = speech / max(1.0, float(np.abs(speech).max()))
+        return float(self.predictor(scaled, RATED_RATE, False)["ovrl_mos"])
+
+
+def missing(name: str, remedy: str, error: ImportError) -> UserError:
+    """Return the error for a package that is not installed."""
+    return UserError(f"{name} is not measured: its package is not installed ({error}); {remedy}")
+
+
+def rated(waveform: np.ndarray, sample_rate: int) -> np.ndarray | None:
+    """Return a waveform (N,) at the predictors' sample rate; None where it is too short, silent or not finite."""
+    if len(waveform) < SHORTEST * sample_rate or not np.isfinite(waveform).all():
+        return None
+    if np.abs(waveform).max() < QUIETEST:
+        return None
+    return soxr.resample(np.asarray(waveform, np.float32), sample_rate, RATED_RATE)
+
+
+RATERS: dict[str, Callable[[], Rater]] = {"distillmos": DistillMos, "dnsmos": Dnsmos}  # by the names of their columns
+
+
+def installed(names: Sequence[str]) -> dict[str, Rater]:
+    """Return those of some predictors that are installed, by name; the others are named in the log."""
+    found: dict[str, Rater] = {}
+    for name in names:
+        try:
+            found[name] = RATERS[name]()
+        except UserError as error:
+            log.warning("warning: %s", error)
+    return found
