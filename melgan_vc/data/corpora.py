@@ -24,6 +24,7 @@ class Recording:
         split: that its corpus puts it in: "train", "validation" or "test"; None to let a hash decide.
         stream: of several in one file.
         speaker: or genre, or whatever else windows may be drawn from in equal parts; None if nobody knows.
+        text: what is said in it; None where it may be in a file of its own, see :mod:`melgan_vc.data.transcripts`.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class Recording:
     split: str | None = None
     stream: int = 0
     speaker: str | None = None
+    text: str | None = None
 
     def __post_init__(self) -> None:
         if self.split is not None and self.split not in SPLITS:
@@ -82,7 +84,7 @@ class Folders(Corpus):
 
 
 class Table(Corpus):
-    """The rows of a CSV file with the columns path and domain, and perhaps split, group and speaker.
+    """The rows of a CSV file with the columns path and domain, and perhaps split, group, speaker and text.
 
     Args:
         table: the file; paths in it that are not absolute start from its folder.
@@ -98,7 +100,7 @@ class Table(Corpus):
     def recordings(self) -> dict[str, Recording]:
         rows = read_rows(self.table)
         found = {
-            row.path: Recording(self.located(row.path), row.group, row.split, speaker=row.speaker)
+            row.path: Recording(self.located(row.path), row.group, row.split, speaker=row.speaker, text=row.text)
             for row in rows
             if row.domain == self.domain.strip().casefold()
         }

@@ -7,7 +7,7 @@ import io
 import itertools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.text import printable
 
 log = logging.getLogger(__name__)
-COLUMNS = ("path", "domain", "split", "group", "speaker")
+COLUMNS = ("path", "domain", "split", "group", "speaker", "text")
 NEEDED = COLUMNS[:2]
 SEPARATORS = (",", ";", "\t", "|")
 DOMAINS = ("source", "target")
@@ -43,7 +43,7 @@ class Row:
         path: as written there.
         domain: in lower case.
         split: "train", "validation" or "test"; None where the table does not say.
-        group, speaker: None where it does not say.
+        group, speaker, text: None where it does not say.
     """
 
     line: int
@@ -52,10 +52,11 @@ class Row:
     split: str | None = None
     group: str | None = None
     speaker: str | None = None
+    text: str | None = None
 
 
 def read_rows(table: Path) -> list[Row]:
-    """Return the rows of a CSV file with the columns path and domain, and perhaps split, group and speaker.
+    """Return the rows of a CSV file with the columns path and domain, and perhaps split, group, speaker and text.
 
     Separated by commas, semicolons, tabs or bars; in UTF-8, or UTF-16 with its mark; blank lines, spaces around
     values, upper case in names of columns, domains and splits, and Excel's ``sep=;`` make no difference.
@@ -75,10 +76,10 @@ def read_rows(table: Path) -> list[Row]:
         before = rows.setdefault(f"{row.domain}\0{row.path}", row)
         if before is row:
             found.append(row)
-        elif (before.split, before.group, before.speaker) != (row.split, row.group, row.speaker):
+        elif replace(before, line=row.line) != row:
             raise UserError(
                 f"{shown(table)}, line {number}: {printable(row.path)} is in line {before.line} too, with another "
-                "split, group or speaker; remove one of them"
+                "split, group, speaker or text; remove one of them"
             )
     if not found:
         raise UserError(f"{shown(table)}: has no rows; give one for each recording")
@@ -246,4 +247,5 @@ def row_of(table: Path, line: int, values: Sequence[str], places: Mapping[str, i
             f"{place}: {printable(given['path'])}: its split is {printable(given['split'])!r}; give one of "
             f"{', '.join(SPLITS)}"
         )
-    return Row(line, given["path"], domain, split or None, given.get("group") or None, given.get("speaker") or None)
+    others = {name: given.get(name) or None for name in ("group", "speaker", "text")}
+    return Row(line, given["path"], domain, split or None, **others)

@@ -134,3 +134,9 @@ def test_what_is_no_table_is_refused(tmp_path, make) -> None:
     make(tmp_path / "all.csv")
     with pytest.raises(UserError, match=r"(is no table|no such file); give a CSV file"):
         Table(str(tmp_path / "all.csv"), "source").recordings()
+
+
+def test_a_table_can_hold_transcripts(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text('path,domain,text\na.wav,source,"Hello, you."\nb.wav,source,\n')
+    found = Table(str(tmp_path / "table.csv"), "source").recordings()
+    assert [one.text for one in found.values()] == ["Hello, you.", None]

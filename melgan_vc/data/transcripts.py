@@ -1,0 +1,64 @@
+"""What is said in recordings, where their corpus or a text file beside them says it."""
+
+import logging
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from melgan_vc.text import printable
+
+log = logging.getLogger(__name__)
+SUFFIXES = (".normalized.txt", ".txt", ".lab")  # of LibriTTS, VCTK and many, and the Montreal Forced Aligner
+FESTIVAL_LIST, LIBRISPEECH_LISTS = "txt.done.data", "*.trans.txt"
+FESTIVAL = re.compile(r'^\(\s*(\S+)\s+"(.*)"\s*\)$')
+LARGEST_TEXT, LARGEST_LIST = 20_000, 20_000_000  # bytes
+
+
+def transcripts(paths: Mapping[str, Path]) -> dict[str, str]:
+    """Return the transcripts of the recordings that have one, by name.
+
+    Args:
+        paths: of recordings, by name. The transcript of ``a.wav`` is ``a.txt``, ``a.normalized.txt`` or ``a.lab``
+            beside it, else its line in Festival's ``txt.done.data`` in its folder or the neighbouring folder ``etc``,
+            else its line in a file ``*.trans.txt`` of its folder.
+    """
+    found = {name: beside(path) or listed(path.parent).get(path.stem) for name, path in paths.items()}
+    return {name: text for name, text in found.items() if text}
+
+
+def beside(path: Path) -> str | None:
+    """Return the text of the file beside a recording, on one line."""
+    for suffix in SUFFIXES:
+        text = read(path.with_name(path.stem + suffix), LARGEST_TEXT)
+        if text is not None:
+            return " ".join(text.split()) or None
+    return None
+
+
+@lru_cache(maxsize=64)
+def listed(folder: Path) -> dict[str, str]:
+    """Return the transcripts that the lists of a folder hold, by the stems of their recordings."""
+    found: dict[str, str] = {}
+    beside_it = folder.parent / "etc"  # as CMU ARCTIC has it
+    for path in (folder / FESTIVAL_LIST, beside_it / FESTIVAL_LIST, *sorted(folder.glob(LIBRISPEECH_LISTS))):
+        for line in (read(path, LARGEST_LIST) or "").splitlines():
+            match = FESTIVAL.match(line.strip())
+            stem, text = match.groups() if match else line.partition(" ")[::2]
+            if text.strip():
+                found.setdefault(stem, text.strip())
+    return found
+
+
+def read(path: Path, largest: int) -> str | None:
+    """Return the text of a file; None, with a warning if there is one, where it cannot be read or is too large."""
+    try:
+        if not path.is_file():
+            return None
+        if path.stat().st_size > largest:
+            log.warning("warning: %s: over %d bytes, too large for transcripts; skipped", printable(path), largest)
+            return None
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        log.warning("warning: %s: cannot be read as UTF-8 text (%s); skipped", printable(path), error)
+        return None

@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import pytest
+
+from melgan_vc.data.transcripts import transcripts
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def test_transcripts_of_all_layouts_are_found(tmp_path: Path) -> None:
+    write(tmp_path / "plain/one.txt", "Beside  it,\nin two lines.\n")
+    write(tmp_path / "libritts/a.normalized.txt", "normalised")
+    write(tmp_path / "libritts/a.txt", "as printed")
+    write(
+        tmp_path / "cmu_us_slt_arctic/etc/txt.done.data",
+        '( arctic_a0001 "Author of the danger trail, etc." )\n( x "" )\n',
+    )
+    write(tmp_path / "speech/84-121.trans.txt", "84-121-0000 GO DO YOU HEAR\n84-121-0001\n")
+    names = ("plain/one.flac", "libritts/a.wav", "cmu_us_slt_arctic/wav/arctic_a0001.wav", "speech/84-121-0000.flac")
+    paths = {name: tmp_path / name for name in (*names, "plain/two.flac", "speech/84-121-0001.flac")}
+    found = transcripts(paths)
+    assert [found[name] for name in names] == [
+        "Beside it, in two lines.",
+        "normalised",
+        "Author of the danger trail, etc.",
+        "GO DO YOU HEAR",
+    ]
+    assert len(found) == len(names), "none is made up"
+
+
+def test_what_is_no_text_is_named_and_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "latin.txt").write_bytes("caf\xe9".encode("latin-1"))
+    write(tmp_path / "huge.txt", "word " * 10_000)
+    (tmp_path / "folder.txt").mkdir()
+    assert transcripts({name: tmp_path / f"{name}.wav" for name in ("latin", "huge", "folder")}) == {}
+    assert "latin.txt" in caplog.text and "huge.txt" in caplog.text
