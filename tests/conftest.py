@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from melgan_vc.bundle import Bundle, pack
 from melgan_vc.networks.generator import UNetGenerator
 from melgan_vc.spec import AudioSpec, ChunkSpec
 
+CACHE = tempfile.TemporaryDirectory(prefix="melgan_vc-measures-")  # nothing was measured before
+os.environ["MELGAN_VC_CACHE"] = CACHE.name
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = Path(__file__).resolve().parent / "golden"
 TINY_AUDIO = AudioSpec(sample_rate=8000, hop_length=128, n_fft=512, n_mels=24)

@@ -280,7 +280,9 @@ DECLARED: Mapping[str, Mapping[str, Setting]] = {
         "recordings": whole(),
         "seconds": POSITIVE,
         "minutes": POSITIVE,
-        "recogniser.model": optional(PATH),
+        "naturalness": names("distillmos", "dnsmos"),
+        "pitch": choice("swift_f0", "pyin"),
+        "recogniser.model": optional(TEXT),  # a folder or the name of a model
         "recogniser.language_model": optional(PATH),
         "recogniser.dictionary": optional(PATH),
         "recogniser.language": optional(TEXT),

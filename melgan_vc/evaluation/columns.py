@@ -45,9 +45,16 @@ MEANS = {  # have an interval
         "CER",
         ".2f",
         "min",
-        "character error rate of what a recogniser hears, against what it hears in the source: 0 keeps all words",
+        "character error rate of what a recogniser hears, against the transcript where there is one, else against what "
+        "it hears in the source: 0 keeps all words",
     ),
     "wer": Column("WER", ".2f", "min", "the same for words"),
+    "distillmos": Column(
+        "DistillMOS", ".2f", "max", "predicted mean opinion score of the sound of speech, from 1 (bad) to 5 (excellent)"
+    ),
+    "dnsmos": Column(
+        "DNSMOS", ".2f", "max", "the same by a predictor that was trained on noisy speech (P.835, overall quality)"
+    ),
     "genre": Column(
         "called target",
         ".0%",
@@ -70,7 +77,14 @@ MEANS = {  # have an interval
     "pauses": Column("pauses (dB)", ".0f", "min", "quietest twentieth of the frames, under the loudest tenth"),
 }
 WHOLE = {  # have none
-    "median_f0": Column("median F0 (Hz)", ".0f", "none", "over all voiced frames (pYIN)"),
+    "quality": Column(
+        "quality",
+        ".2f",
+        "max",
+        "from 0 to 1: harmonic mean of words and likeness, times naturalness, each scaled from a floor to what the "
+        "target's own recordings reach",
+    ),
+    "median_f0": Column("median F0 (Hz)", ".0f", "none", "over all voiced frames"),
     "f0_error": Column("F0 against target", "+.1%", "none", "of that median"),
     "f0_spread": Column(
         "F0 spread (semitones)", ".1f", "none", "standard deviation of log F0: how lively the melody is"
@@ -87,5 +101,5 @@ WHOLE = {  # have none
     ),
 }
 COLUMNS = MEANS | WHOLE
-VOICE = ("to_target", "to_source", "mcd", "f0_cents", "cer", "modulation", "frechet", "median_f0", "f0_error")
+VOICE = ("quality", "to_target", "cer", "wer", "distillmos", "dnsmos", "mcd", "f0_cents", "median_f0", "f0_error")
 MUSIC = ("genre", "chroma", "chroma_other", "frechet", "mel_distance", "seams")

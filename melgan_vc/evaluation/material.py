@@ -17,6 +17,7 @@ from melgan_vc.audio import io
 from melgan_vc.data import corpus
 from melgan_vc.data.manifest import Item
 from melgan_vc.data.splits import Segment, Split, unit_hash
+from melgan_vc.data.transcripts import transcripts
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation.documents import shortened
 from melgan_vc.evaluation.inspection import Listening
@@ -35,12 +36,14 @@ class Clip:
         read: gives its waveform (N,).
         path: of its file in its folder, by which parallel recordings are paired; None: by the name.
         file: that it is read from, which nothing may replace; None where it is none.
+        text: what is said in it; None where nobody knows.
     """
 
     name: str
     read: Callable[[], np.ndarray]
     path: str | None = None
     file: Path | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ def of_folder(folder: Path, sample_rate: int, seconds: float = math.inf) -> list
     paths = {path.relative_to(folder).as_posix(): path for path in corpus.find(folder)}
     names = names_of(list(paths))
     read = partial(read_start, sample_rate=sample_rate, seconds=seconds)
-    return [Clip(names[one], partial(read, path), one, path) for one, path in paths.items()]
+    texts = transcripts(paths)
+    return [Clip(names[one], partial(read, path), one, path, texts.get(one)) for one, path in paths.items()]
 
 
 def read_start(path: Path, sample_rate: int, seconds: float) -> np.ndarray:
@@ -171,7 +175,10 @@ def clip(listening: Listening, item: Item, name: str, start: int, frames: int) -
     """Return frames [start, start + frames) of a recording."""
     recording = listening.recordings.get(item.path)
     file = recording.path if recording is not None else None
-    return Clip(name, partial(listening.piece, item, start, frames), name, file)
+    text = None
+    if recording is not None and (start, frames) == (0, item.frames):
+        text = recording.text or transcripts({name: recording.path}).get(name)
+    return Clip(name, partial(listening.piece, item, start, frames), name, file, text)
 
 
 def chosen(material: Material, most: int) -> Material:

