@@ -7,6 +7,7 @@ from contextlib import suppress
 from melgan_vc.config.paths import expand_user
 from melgan_vc.config.schema import schema_of
 from melgan_vc.config.settings import Kind
+from melgan_vc.config.stored import escape
 from melgan_vc.errors import UserError
 
 WITH_VALUE = {"-cd", "--config-dir", "-cp", "--config-path", "-cn", "--config-name", "-c", "--cfg", "-p", "--package",
@@ -83,8 +84,7 @@ def quote(text: str) -> str:
     """Return a text in double quotes as Hydra and OmegaConf read it back unchanged."""
     # Hydra reads a backslash as one of its own only before a quote or at the end; OmegaConf, before ${.
     escaped = re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + ('\\"' if found[2] else ""), text)
-    escaped = escaped.replace("${", "\\${")
-    return f'"{escaped}"'
+    return f'"{escape(escaped)}"'
 
 
 def split(value: str) -> list[str]:

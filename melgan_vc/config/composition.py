@@ -24,6 +24,7 @@ from melgan_vc.config.effects import without_effect
 from melgan_vc.config.hydra_settings import check_code
 from melgan_vc.config.paths import CONF
 from melgan_vc.config.schema import schema_of
+from melgan_vc.config.stored import escape
 from melgan_vc.config.targets import check_trust
 from melgan_vc.config.yaml_files import load_yaml
 from melgan_vc.errors import UserError
@@ -108,7 +109,8 @@ class CheckedLoader(ConfigLoaderImpl):
         typed = {without_choice(override, config_name): override for override in overrides}
         overrides = list(typed)
         cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
-        cfg.hydra.overrides.task = [typed.get(override, override) for override in cfg.hydra.overrides.task]
+        task = plain_settings(cfg.hydra.overrides)["task"]  # as they were given: reading them takes away escapes
+        cfg.hydra.overrides.task = [escape(typed.get(override, override)) for override in task]
         trust = check_trust(cfg.get("trust") if "trust" in cfg else ())
         check_code(plain_settings(cfg.hydra), trust)  # Hydra builds its own objects before a command begins
         if not validate_sweep_overrides or config_name is None or not (CONF / f"{config_name}.yaml").is_file():
@@ -125,7 +127,7 @@ class CheckedLoader(ConfigLoaderImpl):
             if not self.is_job:
                 raise UserError(text)
             with open_dict(cfg):
-                cfg[FAULTS] = text.replace("${", "\\${")
+                cfg[FAULTS] = escape(text)
         return cfg
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:

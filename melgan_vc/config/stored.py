@@ -142,4 +142,4 @@ def has_resolver(text: str) -> bool:
 
 def escape(value: Path | str) -> str:
     """Return a text as a config must hold it to give it back unchanged."""
-    return str(value).replace("${", "\\${")
+    return re.sub(r"(\\*)\$\{", lambda found: 2 * found[1] + "\\${", str(value))

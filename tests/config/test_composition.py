@@ -9,8 +9,10 @@ from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from omegaconf import OmegaConf
 
 from melgan_vc.config import composition
+from melgan_vc.config.command_line import quote_override
 from melgan_vc.config.schema import CONF, parameters, schema_of
 from melgan_vc.config.settings import ANYTHING, DECLARED, Kind
+from melgan_vc.config.stored import escape
 from melgan_vc.errors import UserError
 
 GOOD = "# @package _global_\ndefaults: [quickstart]\n"
@@ -237,3 +239,12 @@ def test_files_are_read_with_limits_whichever_copy_of_hydras_class_would_read_th
     found.initialize_sources(None)
     with pytest.raises(UserError, match=r"mine\.yaml, line \d+: is not YAML"):
         found.sources[0].load_config("mine")
+
+
+@pytest.mark.parametrize("text", ["a ${x} b", "c:\\${x}", "${oc.env:HOME}", "\\\\${x}\\", "a 'b' \"c\" \\d"])
+def test_a_text_with_what_looks_like_a_reference_is_meant_letter_by_letter(text):
+    word = quote_override(f"card.consent={text}", "train")
+    cfg = compose("train", [word], return_hydra_config=True)
+    assert cfg.card.consent == text
+    assert word in list(cfg.hydra.overrides.task)  # as a job of a sweep needs it
+    assert OmegaConf.create({"text": escape(text)}).text == text
