@@ -1,8 +1,10 @@
 """Recordings that are where they should not be: in both domains, or in training and held out."""
 
+import itertools
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,12 @@ from melgan_vc.text import printable
 
 log = logging.getLogger(__name__)
 NAMED = 5  # pairs that are named one by one
+MOST_COMPARED = 100  # pairs of recordings, for copies in formats that lose something: a tenth of a second
+SECONDS_APART, DECIBELS_APART = 0.12, 0.1  # that codecs change of a recording at most
+FRAMES_COMPARED, FEWEST_FRAMES = 128, 64
+EACH_BIN = 4  # that mels are compared in
+MOST_LAG = 6  # frames, for codecs that begin with some silence
+ALIKE = 0.7  # correlation of mels without the mean of each bin: of copies 0.8 and more, of others to 0.55
 DOMAINS = ("source", "target")
 
 
@@ -127,12 +135,17 @@ def named(pairs: Sequence[tuple[str, str]]) -> str:
 def same_sounds(
     store: MelStore, items: Iterable[Item], other_store: MelStore, others: Iterable[Item]
 ) -> list[tuple[str, str]]:
-    """Return the names of recordings of some that are also among others: by their file, or by their mel."""
+    """Return the names of recordings of some that are also among others: by their file, or by their mel.
+
+    Copies in formats that lose something are found, too, as far as MOST_COMPARED comparisons go.
+    """
     by_file: dict[tuple[str, int], Item] = {}
     by_sound: dict[tuple[float, ...], list[Item]] = {}
     for item in (one for one in items if one.peak >= SILENT):
         by_file.setdefault((item.sha256, item.stream), item)
         by_sound.setdefault(measured(item), []).append(item)
+    by_length = sorted((item for found in by_sound.values() for item in found), key=lambda one: one.seconds)
+    compared = 0
     pairs = []
     for other in others:
         same = by_file.get((other.sha256, other.stream))
@@ -140,9 +153,46 @@ def same_sounds(
             if item is not other and np.array_equal(store.mel(item), other_store.mel(other)):
                 same = item
                 break
+        for item in [] if same else close(by_length, other):
+            if compared == MOST_COMPARED:
+                break
+            compared += 1
+            if are_alike(store.mel(item), other_store.mel(other)):
+                same = item
+                break
         if same is not None and same is not other:
             pairs.append((same.path, other.path))
     return pairs
+
+
+def close(by_length: Sequence[Item], other: Item) -> Iterator[Item]:
+    """Give the recordings that another one may be a lossy copy of, by duration and level.
+
+    Args:
+        by_length: recordings sorted by their seconds.
+        other: a recording.
+    """
+    first = bisect_left(by_length, other.seconds - SECONDS_APART, key=lambda one: one.seconds)
+    for item in itertools.islice(by_length, first, None):
+        if item.seconds > other.seconds + SECONDS_APART:
+            return
+        if item is not other and other.peak >= SILENT and abs(item.level - other.level) <= DECIBELS_APART:
+            yield item
+
+
+def are_alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether two mels (T, M) are of the same sound, perhaps a little later, but for what codecs change."""
+    step = 1 + min(len(one), len(other)) // FRAMES_COMPARED
+    for lag in range(-MOST_LAG, MOST_LAG + 1):
+        here, there = one[max(lag, 0) :: step, ::EACH_BIN], other[max(-lag, 0) :: step, ::EACH_BIN]
+        frames = min(len(here), len(there))
+        if frames < FEWEST_FRAMES:
+            continue
+        here, there = (mel[:frames].astype(np.float32) for mel in (here, there))
+        here, there = (mel - mel.mean(0) for mel in (here, there))
+        if float(np.vdot(here, there)) > ALIKE * float(np.linalg.norm(here) * np.linalg.norm(there)):
+            return True
+    return False
 
 
 def measured(item: Item) -> tuple[float, ...]:

@@ -51,6 +51,16 @@ def test_a_recording_in_both_domains_is_told(folders, caplog) -> None:
     assert "source1.wav and copied.wav" in told and "source2.wav and other format.flac" in told
 
 
+@pytest.mark.parametrize("ending", ["mp3", "ogg"])
+def test_copies_in_formats_that_lose_something_are_told(folders, caplog, ending) -> None:
+    samples = hum(3, 8000, 200, 9)
+    soundfile.write(folders[0] / "long.wav", samples, 8000)
+    soundfile.write(folders[1] / f"copy.{ending}", samples, 8000)
+    told = setup(folders, caplog)
+    assert "1 of 4 recordings of the source are in the target too (4 there)" in told
+    assert f"long.wav and copy.{ending}" in told
+
+
 def test_the_same_recordings_are_told_to_teach_nothing(folders, caplog) -> None:
     assert "source and target are the same recordings" in setup((folders[0], folders[0]), caplog)
 
