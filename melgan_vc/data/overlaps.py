@@ -19,10 +19,10 @@ from melgan_vc.text import printable
 
 log = logging.getLogger(__name__)
 NAMED = 5  # pairs that are named one by one
-MOST_COMPARED = 100  # pairs of recordings, for copies in formats that lose something: a tenth of a second
+MOST_COMPARED = 100  # pairs of recordings, for copies in formats that lose something: a tenth of a second in all
 SECONDS_APART, DECIBELS_APART = 0.12, 0.1  # that codecs change of a recording at most
-FRAMES_COMPARED, FEWEST_FRAMES = 128, 64
-EACH_BIN = 4  # that mels are compared in
+FRAMES_COMPARED, FEWEST_FRAMES = 96, 46
+EACH_BIN = 8  # that mels are compared in
 MOST_LAG = 6  # frames, for codecs that begin with some silence
 ALIKE = 0.7  # correlation of mels without the mean of each bin: of copies 0.8 and more, of others to 0.55
 DOMAINS = ("source", "target")

@@ -14,7 +14,7 @@ from melgan_vc.data.manifest import is_count, parse
 from melgan_vc.errors import UserError
 
 INDEX = "index.json"
-CHUNK_NAME = re.compile(r"chunk-\d{1,6}-\d{1,9}\.bin")
+CHUNK_NAME = re.compile(r"chunk-[0-9]{1,6}-[0-9]{1,9}\.bin")
 LARGEST_CHUNK = 1_000_000_000  # bytes; ours have 64 MB
 DATA_FORMAT = ["numpy"]
 LEAF = '{"type": null, "context": null, "children_spec": []}'

@@ -109,7 +109,7 @@ def of_noise(domain: Domain) -> Iterator[Advice]:
             many(noisy, domain),
             f"{count(len(noisy), domain)} noisy, or without pauses (no moment is {NOISY_DB:.0f} dB under the sound): "
             f"{examples(noisy)}",
-            "of a voice that is noise, echo or music, and it is learned as a part of it; of music it means nothing",
+            "in a voice this is noise, echo or music, which is learned as part of it; for music it does not matter",
             "record a voice in a quiet room close to the microphone, or clean the recordings",
         )
 
