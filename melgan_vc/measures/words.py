@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import re
 from collections.abc import Callable
 from importlib import resources
@@ -20,6 +21,7 @@ RECOGNISED_RATE = 16000  # Hz
 PEAK = 0.5  # that recordings are scaled to, so that the level does not count
 
 SILENT = 1e-4  # peak of what nobody would call speech
+FEWEST_TOKENS, TOKENS_PER_SECOND = 10, 8  # that Whisper may write, twice what a fast speaker says; it loops in noise
 PACKAGED = "base"  # model whose weights can be installed as packages, in two parts
 PACKAGED_SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"  # of version 1.0.0, joined
 
@@ -122,8 +124,10 @@ class Whisper:
     def __call__(self, waveform: np.ndarray, sample_rate: int) -> str:
         if np.abs(waveform).max(initial=0.0) < SILENT:
             return ""
+        seconds = len(waveform) / sample_rate
         pieces, _ = self.network.transcribe(
             scaled(waveform, sample_rate),
+            max_new_tokens=FEWEST_TOKENS + math.ceil(TOKENS_PER_SECOND * seconds),
             language=self.language,
             beam_size=1,
             temperature=0.0,

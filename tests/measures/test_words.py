@@ -35,6 +35,8 @@ def test_whisper_hears_a_sentence_with_packaged_weights(voice: tuple[np.ndarray,
     recognise = best_installed()
     assert recognise.name == "Whisper base"
     assert error_rates(SENTENCE, recognise(*voice))[0] < 0.2
+    moving = 0.3 * np.random.default_rng(0).standard_normal(32000) * np.sin(np.arange(32000) / 1500)
+    assert len(recognise(moving.astype(np.float32), 16000)) < 200, "it writes no more than could be said"
     assert recognise(np.zeros(8000, np.float32), 16000) == ""
 
 
