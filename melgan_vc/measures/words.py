@@ -21,6 +21,7 @@ RECOGNISED_RATE = 16000  # Hz
 PEAK = 0.5  # that recordings are scaled to, so that the level does not count
 
 SILENT = 1e-4  # peak of what nobody would call speech
+WHISPER_WINDOW = 30.0  # seconds that it hears at once
 FEWEST_TOKENS, TOKENS_PER_SECOND = 10, 8  # that Whisper may write, twice what a fast speaker says; it loops in noise
 PACKAGED = "base"  # model whose weights can be installed as packages, in two parts
 PACKAGED_SHA256 = "905e5bf8336bcc625ba4e33498d675a4b935504118c594d868c36e91a60c1a57"  # of version 1.0.0, joined
@@ -104,7 +105,7 @@ class Whisper:
         files = packaged_weights() if model == PACKAGED else None
         if files is not None:
             packages = ("faster-whisper", "ctranslate2")
-            self.identity = identity(f"words by Whisper {PACKAGED_SHA256} {language}", *packages)
+            self.identity = identity(f"words by Whisper {PACKAGED_SHA256} {language} {TOKENS_PER_SECOND}", *packages)
         logging.getLogger("faster_whisper").setLevel(logging.WARNING)  # which tells of each recording otherwise
         try:
             self.network = WhisperModel(
@@ -124,7 +125,7 @@ class Whisper:
     def __call__(self, waveform: np.ndarray, sample_rate: int) -> str:
         if np.abs(waveform).max(initial=0.0) < SILENT:
             return ""
-        seconds = len(waveform) / sample_rate
+        seconds = min(len(waveform) / sample_rate, WHISPER_WINDOW)
         pieces, _ = self.network.transcribe(
             scaled(waveform, sample_rate),
             max_new_tokens=FEWEST_TOKENS + math.ceil(TOKENS_PER_SECOND * seconds),
