@@ -32,13 +32,22 @@ def instantiate(entry: Any, name: str, kind: type | None = None, trust: Sequence
     """
     plain = to_plain(entry)
     check_targets({name: plain}, trust)  # of all, before any is called
-    if kind is not None and not (isinstance(plain, Mapping) and TARGET in plain):
-        raise UserError(f"{name} is {plain!r}: give an entry with {TARGET}, as its file in conf/ has it")
+    if kind is not None:
+        if not (isinstance(plain, Mapping) and TARGET in plain):
+            raise UserError(f"{name} is {plain!r}: give an entry with {TARGET}, as its file in conf/ has it")
+        target = locate(f"{name}.{TARGET}", plain[TARGET], trust)
+        if isinstance(target, type) and not issubclass(target, kind):  # before it is built, which may have effects
+            raise wrong_kind(name, plain[TARGET], kind)
     built = build(plain, name, trust, arguments)
     made = built.func if isinstance(built, partial) else built
     if kind is not None and not (isinstance(made, kind) or (isinstance(made, type) and issubclass(made, kind))):
-        raise UserError(f"{name}: {plain[TARGET]} is not a {kind.__name__}; give another {TARGET}")
+        raise wrong_kind(name, plain[TARGET], kind)
     return built
+
+
+def wrong_kind(name: str, target: str, kind: type) -> UserError:
+    """Return the error for an entry that names a class of another kind."""
+    return UserError(f"{name}: {target} is not a {kind.__name__}; give another {TARGET}")
 
 
 def to_plain(entry: Any) -> Any:

@@ -55,3 +55,9 @@ def test_values_are_resolved_once(monkeypatch):
 def test_what_builds_something_else_is_refused(entry, message):
     with pytest.raises(UserError, match=message):
         instantiate(entry, "chunk", ChunkSpec)
+
+
+def test_a_class_of_another_kind_is_refused_before_it_is_built() -> None:
+    entry = {"_target_": "melgan_vc.audio.griffin_lim.GriffinLim", "nonsense": 1}
+    with pytest.raises(UserError, match="GriffinLim is not a ChunkSpec"):
+        instantiate(entry, "chunk", ChunkSpec)
