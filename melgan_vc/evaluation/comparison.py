@@ -1,9 +1,12 @@
 """Which evaluations can be compared: those that measured the same recordings in the same way."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from melgan_vc.evaluation.kept import Evaluation
+from melgan_vc.evaluation.columns import COLUMNS
+from melgan_vc.evaluation.kept import CONVERTED, Evaluation
+from melgan_vc.measures.intervals import Mean, mean
 
 SOUND, HELD_OUT, MELS = "kind of sound", "held-out recordings", "mels"
 UNKNOWN = "not known"
@@ -46,6 +49,53 @@ def mixture(records: Mapping[str, Mapping[str, Any]]) -> str | None:
             named = [f"{what} ({', '.join(keys)})" if what == MELS else what for what in differing]
             return f"{first} and {name} were not measured alike: other {', '.join(named)}"
     return None
+
+
+PAIRED = ("cer", "wer", "distillmos", "dnsmos", "to_target", "mcd", "f0_cents", "genre_share", "chroma")
+
+
+def paired_differences(evaluations: Sequence[Evaluation]) -> list[tuple[str, dict[str, Mean]]]:
+    """Return how conversions of each evaluation differ from those of the first one, recording by recording.
+
+    A sentence that is hard for one model is hard for the other, so the interval of a difference is narrower than those
+    of the two means suggest.
+
+    Args:
+        evaluations: of the same recordings, measured alike.
+
+    Returns:
+        The name of each but the first, and by measure the mean of its differences, with its 95 % interval. A measure
+        that no recording has in both is missing.
+    """
+    first, *others = evaluations
+    found = []
+    for other in others:
+        names = [name for name in first.names(CONVERTED) if name in set(other.names(CONVERTED))]
+        differences = {
+            measure: mean(
+                [other.value(name, CONVERTED, measure) - first.value(name, CONVERTED, measure) for name in names]
+            )
+            for measure in PAIRED
+        }
+        found.append((other.name, {measure: one for measure, one in differences.items() if one.count}))
+    return found
+
+
+def described_difference(measure: str, difference: Mean) -> str:
+    """Return a difference with its interval, and whether it is one, as a sentence."""
+    column = COLUMNS[measure]
+    form = column.form if column.form.endswith("%") else f"+{column.form.lstrip('+')}"
+    if not difference.has_interval:
+        return f"{column.heading} {difference.value:{form}}, too few recordings for an interval"
+    better = {"max": "better", "min": "worse", "none": "higher"}[column.better]
+    worse = {"max": "worse", "min": "better", "none": "lower"}[column.better]
+    verdict = "no certain difference"
+    if difference.low > 0 or difference.high < 0:
+        verdict = better if math.copysign(1, difference.value) > 0 else worse
+    return (
+        f"{column.heading} {difference.value:{form}} ({difference.low:{form}} to {difference.high:{form}}, "
+        f"{difference.count} recordings): {verdict}"
+    )
 
 
 def settings_of(found: Mapping[str, Any]) -> str:

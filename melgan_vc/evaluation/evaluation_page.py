@@ -13,7 +13,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents, page, report
 from melgan_vc.evaluation.charts import curves, pitches
 from melgan_vc.evaluation.columns import COLUMNS, MEANS
-from melgan_vc.evaluation.comparison import comparable, difference
+from melgan_vc.evaluation.comparison import comparable, described_difference, difference, paired_differences
 from melgan_vc.evaluation.kept import CONVERTED, PICTURED, Evaluation, is_evaluation, kind_name, read, tracks
 from melgan_vc.evaluation.runs import NOT_COMPARED
 from melgan_vc.measures.intervals import FEWEST
@@ -81,11 +81,21 @@ def part(evaluations: Sequence[Evaluation], heading: str) -> dict[str, Any]:
         "names": [one.name for one in evaluations],
         "headings": [COLUMNS[name] for name in measures],
         "lines": lines(evaluations, measures),
+        "differences": differences(evaluations),
         "clips": clips(evaluations, AudioSpec(**evaluations[0].record["audio"]), ranking),
         "ranking": COLUMNS[ranking].heading if ranking else None,
         "orders": [(name, COLUMNS[name].heading) for name in measures if name in MEANS],
         "count": len(evaluations[0].names("source")),
     }
+
+
+def differences(evaluations: Sequence[Evaluation]) -> list[tuple[str, list[str]]]:
+    """Return how each evaluation differs from the first, as a heading and a sentence for each measure."""
+    return [
+        (f"{name} against {evaluations[0].name}", [described_difference(*one) for one in found.items()])
+        for name, found in paired_differences(evaluations)
+        if found
+    ]
 
 
 def lines(evaluations: Sequence[Evaluation], measures: Sequence[str]) -> list[tuple[str, str, list[str]]]:

@@ -104,7 +104,7 @@ def standing(lines: Mapping[str, Summary], qualities: Mapping[str, Quality], riv
     ours = qualities["converted"].total
     lost = value(lines["converted"], "wer") - floored(value(lines["target"], "wer"))
     if lost >= MANY:
-        return f"Not of use yet: {'all' if lost >= 1 else format(lost, '.0%')} of the words are lost."
+        return f"The model is NOT usable yet: {'all' if lost >= 1 else format(lost, '.0%')} of the words are lost."
     if math.isnan(ours):
         return "The quality could NOT be measured; the parts that could be:"
     known = {rival: qualities[rival].total for rival in rivals if not math.isnan(qualities[rival].total)}

@@ -47,7 +47,7 @@ def test_verdict_says_what_is_wrong_before_it_praises() -> None:
     damaged = {"cer": 0.2, "wer": 0.4, "distillmos": 4.0, "to_target": 0.9}
     assert quality(**damaged) > voice_quality(summary(**damaged))["WORLD"].total
     text = voice_verdict(summary(**damaged), ["WORLD"])
-    assert "beats" not in text and "38% of the words are lost" in text
+    assert "beats" not in text and "NOT usable yet: 38% of the words are lost" in text
     good = voice_verdict(summary(cer=0.02, wer=0.05, distillmos=3.9, to_target=0.88, f0_cents=120.0), ["WORLD"])
     assert good.startswith("The model beats what needs no training: quality 0.8")
     assert "Nearly all words are kept" in good and "120 cents off" in good and "92% of the way" in good

@@ -21,7 +21,7 @@ from melgan_vc.evaluation.columns import MEANS
 from melgan_vc.evaluation.page import sound
 from melgan_vc.evaluation.protocol import Row, Summary
 from melgan_vc.evaluation.session import path_of
-from melgan_vc.measures.intervals import mean
+from melgan_vc.measures.intervals import Mean, mean
 from tests.conftest import ROOT, hum
 
 ONE, OTHER = [5.0, 7.0, 6.0, 6.5, 5.5], [4.0, 4.0, 4.5, 4.2, 4.1]
@@ -93,8 +93,22 @@ def test_a_page_of_one_orders_recordings_from_the_worst(two: list[Path], tmp_pat
 def test_a_page_of_several_sets_their_conversions_side_by_side(two: list[Path], tmp_path: Path) -> None:
     text = evaluation_page.write(tmp_path, kept.found([two[0].parent])).read_text(encoding="utf-8")
     assert text.count("<audio") == 30 and "converted: other" in text
+    assert "other against one" in text and "MCD (dB) -1.84 (" in text
     changed = text.split("What differs between the runs")[1].split("<h2>")[0]
     assert re.findall(r"<code>(.*?)</code>", changed) == ["seed"], "not where they lie"
+
+
+def test_differences_are_paired_by_recording(two: list[Path]) -> None:
+    evaluations = kept.read(two)
+    ((name, found),) = comparison.paired_differences(evaluations)
+    assert name == "other" and found.keys() == {"mcd", "to_target"}
+    assert found["mcd"] == mean(np.subtract(OTHER, ONE))
+    assert found["to_target"].value == 0 and not found["to_target"].has_interval
+    told = comparison.described_difference("mcd", Mean(-0.5, -0.8, -0.2, 12))
+    assert told == "MCD (dB) -0.50 (-0.80 to -0.20, 12 recordings): better"
+    assert comparison.described_difference("distillmos", Mean(-0.5, -0.8, -0.2, 12)).endswith("worse")
+    assert comparison.described_difference("cer", Mean(0.1, -0.1, 0.3, 12)).endswith("no certain difference")
+    assert comparison.described_difference("cer", Mean(0.1, math.nan, math.nan, 3)).endswith("for an interval")
 
 
 def test_what_is_no_evaluation_is_named(two: list[Path], tmp_path: Path) -> None:
