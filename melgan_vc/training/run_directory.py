@@ -17,7 +17,12 @@ from melgan_vc.training.checkpoint_files import FOLDER, candidates
 
 LOCK = ".lock"
 SAMPLES = "samples"
-FOLDERS = (FOLDER, SAMPLES, "tensorboard", "wandb")  # that a training and its loggers write to
+WRITTEN = {  # folders that a training and its loggers write to, and which of their entries must not lead elsewhere
+    FOLDER: "**/*",
+    SAMPLES: "**/*",
+    "tensorboard": "**/*",
+    "wandb": "*",  # each part gets a folder of its own, where wandb links to its own log in a cache
+}
 
 
 @contextmanager
@@ -47,8 +52,8 @@ def check_links(run_dir: Path) -> None:
         UserError: there is one.
     """
     inside = os.path.realpath(run_dir)
-    for folder in (run_dir / name for name in FOLDERS):
-        for path in (folder, *folder.rglob("*")):
+    for name, entries in WRITTEN.items():
+        for path in (run_dir / name, *(run_dir / name).glob(entries)):
             if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):
                 raise UserError(
                     f"{printable(path)}: is a link that leads out of the run directory, where a training would write; "

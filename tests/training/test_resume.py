@@ -427,7 +427,9 @@ def test_damaged_files_are_refused(damage, said, two_domains, tmp_path_factory, 
         checkpoint_io.read(tmp_path / "x.ckpt")
 
 
-@pytest.mark.parametrize("name", ["samples", "checkpoints/best_0000002.ckpt", "tensorboard/hparams.yaml", "wandb/x/y"])
+@pytest.mark.parametrize(
+    "name", ["samples", "checkpoints/best_0000002.ckpt", "tensorboard/hparams.yaml", "wandb", "wandb/latest-run"]
+)
 def test_links_out_of_a_run_directory_are_refused(name, tmp_path):
     run_dir = tmp_path / "run"
     (run_dir / name).parent.mkdir(parents=True)
