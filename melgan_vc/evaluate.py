@@ -280,7 +280,7 @@ def texts_of(material: "Material", waveforms: Any, longest: int) -> dict[str, di
 def for_music(
     cfg: DictConfig, offline: "OfflineConverter", material: "Material", waveforms: Any
 ) -> "tuple[MusicProtocol, dict[str, Convert]]":
-    """The same for music, whose classifier needs training recordings."""
+    """Return the protocol for music, and the conversions to compare with; the classifier needs training recordings."""
     import torch
 
     from melgan_vc.evaluation import session

@@ -59,7 +59,7 @@ def speech(sample_rate: int) -> Judge:
 
 
 def joined(pieces: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same pieces, those that touch or overlap as one."""
+    """Merge pieces (start, end) that touch or overlap."""
     found: list[tuple[int, int]] = []
     for start, end in pieces:
         if found and start <= found[-1][1]:

@@ -26,7 +26,7 @@ def is_word(key: str, word: object) -> Condition:
 
 
 def names_corpus(cfg: DictConfig) -> bool:
-    """Whether a domain is one of the corpora that lie in data.root."""
+    """Return whether a domain is one of the corpora in data.root."""
     return any(isinstance(value(cfg, f"data.{domain}"), DictConfig) for domain in ("source", "target"))
 
 

@@ -107,7 +107,7 @@ class Setting:
 
     @property
     def is_text(self) -> bool:
-        """Whether what is typed is meant letter by letter."""
+        """Return whether what is typed is meant letter by letter."""
         return self.kind in (Kind.TEXT, Kind.PATH, Kind.PATHS)
 
     @property

@@ -136,7 +136,7 @@ def leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
 
 
 def has_resolver(text: str) -> bool:
-    """Whether a value calls a resolver, such as ${oc.env:NAME} or ${now:%Y}."""
+    """Return whether a value calls a resolver, such as ${oc.env:NAME} or ${now:%Y}."""
     return any(not PLAIN_REFERENCE.match(text, found.end() - 2) for found in REFERENCE.finditer(text))
 
 

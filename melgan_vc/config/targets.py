@@ -42,7 +42,7 @@ def check_trust(trust: object) -> tuple[str, ...]:
 
 
 def is_trusted(target: str, trust: Sequence[str]) -> bool:
-    """Whether a class lies in one of the packages or modules that the user trusts."""
+    """Return whether a class lies in one of the packages or modules that the user trusts."""
     return any(target.startswith(f"{name}.") for name in trust)
 
 
@@ -128,7 +128,7 @@ def distribution_name(requirement: str) -> str:
 
 
 def is_optimizer(target: str) -> bool:
-    """Whether a dotted path is that of an optimizer class in ``torch.optim``."""
+    """Return whether a dotted path is that of an optimizer class in ``torch.optim``."""
     module, _, name = target.rpartition(".")
     if module != OPTIMIZERS:
         return False

@@ -118,7 +118,7 @@ def lengths_and_checksums(lines: list[dict[str, Any]]) -> dict[int, tuple[int, i
 
 
 class VerifiedArrays:
-    """Which arrays were read whole and found as they should be; each is read again only after it has changed.
+    """A record of arrays whose checksums were verified; each is read again only after it has changed.
 
     Args:
         path: of the file that remembers it, in the folder of all stores.

@@ -457,7 +457,7 @@ def test_links_inside_a_run_directory_and_to_it_are_followed(tmp_path):
     (tmp_path / "run" / "notes").symlink_to(tmp_path)
     (tmp_path / "link").symlink_to("run")
     with claimed(tmp_path / "link", True):
-        pass
+        assert (tmp_path / "run" / ".lock").is_file(), "the lock is where the link leads"
 
 
 def test_what_is_no_file_is_no_checkpoint(tmp_path):
