@@ -27,7 +27,7 @@ SPEED = "speed.json"  # by itself, for no two calls have the same
 PAGE = "index.html"
 AUDIBLE = 0.1  # of chroma similarity above chance
 ENOUGH = 0.95  # of real recordings that a classifier must be right on, to judge conversions
-VERSION = 3  # of how things are measured; figures of different ones are not comparable
+VERSION = 4  # of how things are measured; figures of different ones are not comparable
 
 
 def columns(sound: str, summary: Sequence[Summary]) -> list[str]:

@@ -57,7 +57,10 @@ class VoiceProtocol(Protocol):
         self.raters = dict(raters or {})
         self.track = track or tracker()
         self.mcd = {"voiced_only": voiced_only, "power": power}
-        self.speakers = {domain: self.speaker(one) for domain, one in (("source", source), ("target", target))}
+        self.embeddings = {
+            domain: {name: centroid(self.pieces(name, one)) for name, one in waveforms.items()}
+            for domain, waveforms in (("source", source), ("target", target))
+        }
         wanted = target if parallel else {}
         voices = {name: self.voice(f"{name} (target)", one) for name, one in wanted.items()}
         self.wanted: dict[str, Voice] = {name: one for name, one in voices.items() if one is not None}
@@ -84,9 +87,13 @@ class VoiceProtocol(Protocol):
             for name, one in waveforms.items()
         }
 
-    def speaker(self, waveforms: Waveforms) -> np.ndarray:
-        """The embedding (E,) of a domain's speaker over all held-out recordings that have a voice."""
-        return centroid([centroid(self.pieces(name, one)) for name, one in waveforms.items()])
+    def speaker(self, domain: str, without: str) -> np.ndarray:
+        """Return the embedding (E,) of a domain's speaker over all held-out recordings that have a voice but one.
+
+        A recording is nearer to a mean that it is part of, so it is left out where it is not the only one.
+        """
+        known = {name: one for name, one in self.embeddings[domain].items() if np.isfinite(one).all()}
+        return centroid([one for name, one in known.items() if name != without] or list(known.values()))
 
     def pieces(self, name: str, waveform: np.ndarray) -> np.ndarray:
         """Speaker embeddings (K, E) of a waveform (N,); none where it has no voice."""
@@ -111,7 +118,7 @@ class VoiceProtocol(Protocol):
         pieces = self.pieces(place, waveform)
         self.remember(kind, pieces)
         embedding = centroid(pieces)
-        values = {f"to_{domain}": cosine(embedding, one) for domain, one in self.speakers.items()}
+        values = {f"to_{domain}": cosine(embedding, self.speaker(domain, name)) for domain in self.embeddings}
         heard = is_audible(waveform)
         pitch = partial(self.track, waveform, self.sample_rate)
         contour = self.attempt("F0", place, pitch, None) if heard else None

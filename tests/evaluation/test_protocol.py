@@ -328,6 +328,21 @@ def test_what_a_library_cannot_measure_of_a_recording_is_nan(caplog: pytest.LogC
     assert [line.kind for line in protocol.summary()] == ["source", "converted", "target", "WORLD transfer"]
 
 
+def test_a_recording_is_compared_with_the_other_recordings_of_a_speaker() -> None:
+    axes = np.eye(256)
+    voice = {name: hum(1, 16000, 150, number) for number, name in enumerate("abc")}
+
+    def embed(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
+        number = next(number for number, one in enumerate(voice.values()) if np.array_equal(one, waveform))
+        return axes[number : number + 1]
+
+    protocol = VoiceProtocol(MelTransform(AUDIO), 12, voice, voice, parallel=False, embed=embed)
+    assert protocol.add("a", "converted", voice["a"]).values["to_target"] == 0.0, "its own target has no part in it"
+    assert protocol.add("a", "other", voice["b"]).values["to_target"] == pytest.approx(0.5**0.5)
+    alone = VoiceProtocol(MelTransform(AUDIO), 12, voice, {"a": voice["a"]}, parallel=False, embed=embed)
+    assert alone.add("a", "target", voice["a"]).values["to_target"] == 1.0, "the only one is all that there is"
+
+
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), MemoryError()])
 def test_what_concerns_all_recordings_ends_an_evaluation(error: Exception, tmp_path: Path) -> None:
     def fails(*_: object) -> np.ndarray:
