@@ -37,8 +37,8 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.audio.inversion import Inversion
     from melgan_vc.config.instantiation import instantiate
     from melgan_vc.evaluation import card, evaluation_page, report, session
-    from melgan_vc.evaluation.material import chosen
     from melgan_vc.evaluation.quality import with_quality
+    from melgan_vc.evaluation.selection import chosen
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.offline import OfflineConverter
 
@@ -48,7 +48,7 @@ def main(cfg: DictConfig) -> None:
     converter = Converter.load(path, cfg.device, cfg.overlap, trust)
     inverter = instantiate(cfg.inversion, "inversion", Inversion, trust, spec=converter.bundle.audio)
     offline = OfflineConverter(converter, inverter)
-    material = chosen(material_of(cfg, run, converter.bundle, music), cfg.recordings)
+    material = chosen(material_of(cfg, run, converter.bundle, music), cfg.recordings, cfg.split)
     output = expand_user(cfg.output)
     session.check_output(output, material, recording_folders(cfg, run))
     session.check_writable(output)
@@ -60,6 +60,7 @@ def main(cfg: DictConfig) -> None:
         "bundle": str(cfg.bundle),
         "sound": "music" if music else "voice",
         "parallel": material.parallel,
+        "split": cfg.split,
         "held_out": {domain: len(waveforms[domain]) for domain in DOMAINS},
         "places": dict(material.places),
         "content": session.content(waveforms),
@@ -80,6 +81,7 @@ def main(cfg: DictConfig) -> None:
     report.keep_run(output, path.parent, card.text(converter.bundle, path), speed.times_real_time)
     columns = report.columns(about["sound"], summary)
     counts = " and ".join(f"{len(waveforms[domain])} of the {domain}" for domain in DOMAINS)
+    counts += f" (split={cfg.split})" if cfg.split else ""
     say(f"\nHeld-out recordings: {counts}; means, with 95 % intervals from 5 on:\n\n{report.table(summary, columns)}\n")
     for line in report.verdicts(summary, about):
         say(line)
@@ -175,7 +177,7 @@ def of_run(cfg: DictConfig, run: DictConfig, bundle: Any, music: bool) -> "Mater
     from melgan_vc.evaluation import data_report
     from melgan_vc.evaluation.advice import advice
     from melgan_vc.evaluation.inspection import Listening, doubles, inspect
-    from melgan_vc.evaluation.material import HELD_OUT, Material, held_out_beside, of_folder, of_split
+    from melgan_vc.evaluation.material import HELD_OUT, TEST, Material, held_out_beside, of_folder, of_split
     from melgan_vc.training.build import build_data
 
     data = build_data(run, bundle.audio, bundle.chunk)
@@ -191,7 +193,9 @@ def of_run(cfg: DictConfig, run: DictConfig, bundle: Any, music: bool) -> "Mater
         assert isinstance(store, MelStore)
         listening = Listening(store, domain_corpus.recordings(), front_end(data.audio), data.preparation)
         split = data.splits[domain]
-        held_out[domain], training[domain] = of_split(listening, split, cfg.seconds, 60 * cfg.minutes)
+        held_out[domain], training[domain] = of_split(
+            listening, split, cfg.seconds, 60 * cfg.minutes, both=cfg.split is not None
+        )
         window = bundle.chunk.window
         looked_at.append(
             inspect(domain, domain_corpus, split, listening, window, 0, HOURS, run.seed, pitched=not music)
@@ -204,6 +208,8 @@ def of_run(cfg: DictConfig, run: DictConfig, bundle: Any, music: bool) -> "Mater
             places[domain] = f"{parent}/{HELD_OUT}/{name}"
         if not held_out[domain]:
             raise UserError(f"nothing of the {domain} was held out; add source=DIR target=DIR with other recordings")
+    if cfg.split == TEST and not all(beside.values()) and not all(clips[0].split for clips in held_out.values()):
+        log.warning("warning: split=test: of recordings by which training chose its best bundle, so not unseen by it")
     report = {
         "rows": data_report.rows(looked_at),
         "advice": data_report.lines(advice(looked_at[0], looked_at[1], doubles(looked_at))),

@@ -225,6 +225,8 @@ def test_evaluate_takes_what_the_run_held_out(trained, lone, tmp_path):
     record = json.loads((tmp_path / "ev" / "metrics.json").read_text())
     assert not record["parallel"] and record["held_out"] == {"source": 1, "target": 1}
     assert not {"mcd", "cer"} & record["summary"][0]["means"].keys() and "WORLD transfer" in done.stdout
+    done = run_command("evaluate", f"bundle={trained}", "output=one", "split=development", cwd=tmp_path)
+    assert_one_line(done, "split=development", "1 is held out", "leave split out")
     done = run_command("evaluate", f"bundle={lone}", "output=lone", cwd=tmp_path)
     assert_one_line(done, "is not in a run directory", "source=DIR target=DIR")
 
@@ -247,7 +249,9 @@ def test_evaluate_judges_music_by_a_classifier_of_its_training_recordings(lone, 
     assert found["source"]["chroma"]["value"] == pytest.approx(1) and "chroma" not in found["target"]
 
 
-@pytest.mark.parametrize("wrong", ["sound=noise", "recordings=0", "source=here", "training_target=there"])
+@pytest.mark.parametrize(
+    "wrong", ["sound=noise", "split=testing", "recordings=0", "source=here", "training_target=there"]
+)
 def test_evaluate_refuses_what_makes_no_sense(trained, tmp_path, wrong):
     done = run_command("evaluate", f"bundle={trained}", "output=ev", wrong, cwd=tmp_path)
     assert_one_line(done, wrong.partition("=")[0])

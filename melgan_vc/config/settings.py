@@ -277,6 +277,7 @@ DECLARED: Mapping[str, Mapping[str, Setting]] = {
         "training_target": optional(PATH),
         "parallel": optional(SWITCH),
         "sound": optional(choice("voice", "music")),
+        "split": optional(choice("development", "test")),
         "recordings": whole(),
         "seconds": POSITIVE,
         "minutes": POSITIVE,

@@ -24,6 +24,7 @@ def conditions(record: Mapping[str, Any]) -> dict[str, str]:
     return {
         SOUND: record["sound"],
         HELD_OUT: places if known is None else content,
+        "split": record.get("split") or "all held-out recordings",
         "recordings of one name": "the same sentence" if record["parallel"] else "different sentences",
         MELS: settings_of(record["audio"]),
         "recogniser": str(record.get("recogniser") or "none"),

@@ -78,6 +78,7 @@ def part(evaluations: Sequence[Evaluation], heading: str) -> dict[str, Any]:
     ranking = next((name for name in RANKED_BY if name in measures), None)
     return {
         "heading": heading,
+        "split": evaluations[0].record.get("split"),
         "names": [one.name for one in evaluations],
         "headings": [COLUMNS[name] for name in measures],
         "lines": lines(evaluations, measures),
@@ -216,6 +217,7 @@ def facts(one: Evaluation) -> list[tuple[str, str]]:
             "held-out recordings",
             held_out + ("; the same sentences" if record["parallel"] else "; not the same sentences"),
         ),
+        ("split", record.get("split") or "all held-out recordings"),
         ("from", ", ".join(record["places"].values())),
         (
             "converted with",

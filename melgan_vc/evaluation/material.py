@@ -3,7 +3,6 @@
 import logging
 import math
 import posixpath
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,13 +15,14 @@ import numpy as np
 from melgan_vc.audio import io
 from melgan_vc.data import corpus
 from melgan_vc.data.manifest import Item
-from melgan_vc.data.splits import Segment, Split, unit_hash
+from melgan_vc.data.splits import Segment, Split
 from melgan_vc.data.transcripts import transcripts
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation.documents import shortened
 from melgan_vc.evaluation.inspection import Listening
 
 DOMAINS = ("source", "target")
+SPLITS = DEVELOPMENT, TEST = "development", "test"  # of held-out recordings: to choose recipes by, and to measure them
 HELD_OUT = "heldout"  # folder beside those of the domains, with one of the same name for each
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ class Clip:
         path: of its file in its folder, by which parallel recordings are paired; None: by the name.
         file: that it is read from, which nothing may replace; None where it is none.
         text: what is said in it; None where nobody knows.
+        split: that its corpus puts it in, of :data:`SPLITS`; None where the corpus does not say.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Clip:
     path: str | None = None
     file: Path | None = None
     text: str | None = None
+    split: str | None = None
 
 
 @dataclass(frozen=True)
@@ -142,16 +144,17 @@ def held_out_beside(named: object) -> Path | None:
 
 
 def of_split(
-    listening: Listening, split: Split, held_out_seconds: float, training_seconds: float
+    listening: Listening, split: Split, held_out_seconds: float, training_seconds: float, both: bool = False
 ) -> tuple[list[Clip], list[Clip]]:
     """Return what a training held out of a domain, and what it used.
 
-    Of a corpus that names test recordings, those alone are held out.
+    Of a corpus that names test recordings, those alone are held out, unless both splits are asked for.
 
     Args:
         listening: to the domain.
         split: of it.
         held_out_seconds, training_seconds: of each recording that are read; the rest of a long one is never in memory.
+        both: of a corpus that names test recordings, also those of the validation; each then has its split.
     """
     spec = listening.front_end.spec
     longest, most = (
@@ -166,9 +169,14 @@ def of_split(
         item = items[segment.path]  # all of it, but where a single recording was cut in two
         return clip(listening, item, names[item.path], segment.offset - item.offset, min(segment.frames, frames))
 
-    held_out = [clip(listening, item, names[item.path], 0, min(item.frames, longest)) for item in tests]
-    held_out = held_out or [part(one, longest) for one in split.validation]
-    return held_out, [part(one, most) for one in split.train]
+    training = [part(one, most) for one in split.train]
+    tested = [clip(listening, item, names[item.path], 0, min(item.frames, longest)) for item in tests]
+    if tested and not both:
+        return tested, training
+    validated = [part(one, longest) for one in split.validation]
+    if tested:
+        validated = [replace(one, split=DEVELOPMENT) for one in validated]
+    return [*validated, *(replace(one, split=TEST) for one in tested)], training
 
 
 def clip(listening: Listening, item: Item, name: str, start: int, frames: int) -> Clip:
@@ -179,74 +187,6 @@ def clip(listening: Listening, item: Item, name: str, start: int, frames: int) -
     if recording is not None and (start, frames) == (0, item.frames):
         text = recording.text or transcripts({name: recording.path}).get(name)
     return Clip(name, partial(listening.piece, item, start, frames), name, file, text)
-
-
-def chosen(material: Material, most: int) -> Material:
-    """The same with so many recordings of each domain, at most, that a hash of their names chooses.
-
-    Of parallel ones, pairs are kept, and the others are named in the log; if there is no pair, they are not parallel.
-    """
-    held_out = material.held_out
-    pairs = paired(held_out["source"], held_out["target"]) if material.parallel else []
-    if pairs:
-        kept = {id(one) for pair in pairs for one in pair}
-        alone = sorted({one.name for clips in held_out.values() for one in clips if id(one) not in kept})
-        if alone:
-            log.warning("warning: %d recordings have no partner and are not measured: %s", len(alone), ", ".join(alone))
-        held_out = {
-            "source": [one for one, _ in pairs],
-            "target": [replace(other, name=one.name) for one, other in pairs],
-        }
-    kept_clips = {domain: some(clips, most) for domain, clips in held_out.items()}
-    return replace(material, held_out=kept_clips, parallel=bool(pairs))
-
-
-def paired(source: Sequence[Clip], target: Sequence[Clip]) -> list[tuple[Clip, Clip]]:
-    """Return the recordings of one sentence: of one path, else of one but for the suffix, else for capitals as well.
-
-    Where several could be meant, none is taken, and they are named in the log.
-
-    Args:
-        source, target: held-out recordings.
-    """
-    partners: dict[int, Clip] = {}
-    left = list(source), list(target)
-    for key in (exact, stem, folded):
-        ours, theirs = (by_key(clips, key) for clips in left)
-        for name in ours.keys() & theirs.keys():
-            if len(ours[name]) == len(theirs[name]) == 1:
-                partners[id(ours[name][0])] = theirs[name][0]
-            elif key is folded:
-                several = sorted({exact(one) for one in (*ours[name], *theirs[name])})
-                log.warning("warning: cannot tell which of these belong together: %s", ", ".join(several))
-        used = {id(one) for one in partners.values()} | set(partners)
-        left = [one for one in left[0] if id(one) not in used], [one for one in left[1] if id(one) not in used]
-    return [(one, partners[id(one)]) for one in source if id(one) in partners]
-
-
-def by_key(clips: Sequence[Clip], key: Callable[[Clip], str]) -> dict[str, list[Clip]]:
-    found: dict[str, list[Clip]] = {}
-    for one in clips:
-        found.setdefault(key(one), []).append(one)
-    return found
-
-
-def exact(clip: Clip) -> str:
-    return clip.name if clip.path is None else clip.path
-
-
-def stem(clip: Clip) -> str:
-    return clip.name if clip.path is None else without_suffix(clip.path)
-
-
-def folded(clip: Clip) -> str:
-    """The same for names that differ in capitals, or in how a system spells an accent."""
-    return unicodedata.normalize("NFC", stem(clip)).casefold()
-
-
-def some(clips: Sequence[Clip], most: int) -> list[Clip]:
-    names = {clip.name for clip in sorted(clips, key=lambda one: unit_hash(one.name))[:most]}
-    return [clip for clip in clips if clip.name in names]
 
 
 def first_minutes(clips: Sequence[Clip], minutes: float, sample_rate: int) -> Iterator[np.ndarray]:

@@ -8,6 +8,7 @@ from melgan_vc.config.targets import TARGET, check_targets
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents
 from melgan_vc.evaluation.columns import MEANS, WHOLE
+from melgan_vc.evaluation.material import SPLITS
 from melgan_vc.spec import AudioSpec
 
 KINDS = ("source", "converted", "target")  # that every evaluation has
@@ -67,6 +68,7 @@ NEEDED: Mapping[str, Check] = {
     "summary": listed(is_mapping),
 }
 OPTIONAL: Mapping[str, Check] = {
+    "split": lambda value: value in (None, *SPLITS),
     "baselines_from": is_text,
     "recogniser": maybe(is_text),
     "mcd": is_mapping,

@@ -16,7 +16,6 @@ from melgan_vc.errors import UserError
 from melgan_vc.evaluation.material import (
     Clip,
     Material,
-    chosen,
     first_minutes,
     held_out_beside,
     names_of,
@@ -25,6 +24,7 @@ from melgan_vc.evaluation.material import (
 )
 from melgan_vc.evaluation.music_protocol import MusicProtocol
 from melgan_vc.evaluation.protocol import Protocol
+from melgan_vc.evaluation.selection import chosen
 from melgan_vc.evaluation.session import attempt, check_output, check_writable, heard, path_of
 from melgan_vc.evaluation.voice_protocol import VoiceProtocol
 from melgan_vc.measures.music import GenreClassifier, timbre
@@ -252,6 +252,53 @@ def test_a_run_gives_its_test_recordings_else_those_of_its_validation() -> None:
     end = held_out[0].read()
     assert (len(end), end[0]) == (50, 150), "the end of a recording that was cut in two, from its start on"
     assert len(training[0].read()) == 42, "no more of a long recording than is asked for, in frames of 12 ms"
+
+
+def test_of_a_corpus_that_names_its_splits_both_can_be_had() -> None:
+    split = Split(train=(), validation=(Segment("b.wav", 0, 0, 200),), short=(), silent=())
+    listening = SimpleNamespace(
+        store=SimpleNamespace(items=[item("a.wav", "test"), item("b.wav", "validation")]),
+        recordings={},
+        piece=np.zeros,
+        front_end=SimpleNamespace(spec=AUDIO),
+    )
+    held_out, _ = of_split(listening, split, 1.0, 0.5, both=True)
+    found = {clip.name: clip.split for clip in held_out}
+    assert found == {"a": "test", "b": "development"}
+    given = Material({"source": held_out, "target": clips_of("c", "d", "e")}, {}, {}, parallel=False)
+    parts = {split: chosen(given, 9, split).held_out for split in ("development", "test")}
+    assert {split: [[clip.name for clip in clips] for clips in one.values()] for split, one in parts.items()} == {
+        "development": [["b"], ["c"]],
+        "test": [["a"], ["d", "e"]],
+    }
+    both_tests = Material(
+        {"source": held_out[1:], "target": clips_of("c")}, {}, {"source": "speakers.csv"}, parallel=False
+    )
+    with pytest.raises(UserError, match=r"^speakers.csv: split=.* \(its corpus has 0 in validation and 1 in test\)"):
+        chosen(both_tests, 9, "development")
+
+
+@pytest.mark.parametrize(("count", "first"), [(60, 20), (4, 1), (5, 2), (2, 1)])
+def test_the_first_third_by_name_is_for_development(count: int, first: int) -> None:
+    names = [f"arctic_b{one:04d}" for one in range(1, count + 1)]
+    given = Material({"source": clips_of(*names[::-1]), "target": clips_of(*names, "other")}, {}, {}, parallel=True)
+    found = [chosen(given, 99, split).held_out for split in ("development", "test", None)]
+    for one, wanted in zip(found, (names[:first], names[first:], names), strict=True):
+        assert [sorted(clip.name for clip in one[domain]) for domain in ("source", "target")] == [wanted, wanted]
+    some = {clip.name for clip in chosen(given, 1, "test").held_out["target"]}
+    assert len(some) == 1 and some <= set(names[first:])
+
+
+def test_without_pairs_each_domain_is_split_by_itself(tmp_path: Path) -> None:
+    given = Material({"source": clips_of("a", "b", "c"), "target": clips_of("x", "y")}, {}, {}, parallel=False)
+    found = {domain: [clip.name for clip in clips] for domain, clips in chosen(given, 9, "test").held_out.items()}
+    assert found == {"source": ["b", "c"], "target": ["y"]}
+
+
+def test_a_single_recording_cannot_be_split() -> None:
+    given = Material({"source": clips_of("a"), "target": clips_of("a")}, {}, {"source": "here"}, parallel=True)
+    with pytest.raises(UserError, match=r"^here: split=development .* \(1 is held out, and a split needs two or more"):
+        chosen(given, 9, "development")
 
 
 def test_silent_recordings_are_not_measured_and_neither_are_their_partners(caplog: pytest.LogCaptureFixture) -> None:

@@ -111,6 +111,18 @@ def test_differences_are_paired_by_recording(two: list[Path]) -> None:
     assert comparison.described_difference("cer", Mean(0.1, math.nan, math.nan, 3)).endswith("for an interval")
 
 
+def test_evaluations_of_other_splits_stand_apart(two: list[Path], tmp_path: Path) -> None:
+    for folder, split in zip(two, ("development", "test"), strict=True):
+        shutil.copytree(folder, tmp_path / folder.name)
+        record = json.loads((tmp_path / folder.name / report.RECORD).read_text()) | {"split": split}
+        (tmp_path / folder.name / report.RECORD).write_text(json.dumps(record))
+    text = evaluation_page.write(tmp_path / "page", kept.found([tmp_path])).read_text(encoding="utf-8")
+    assert "split: development</h3>" in text and "split: test</h3>" in text and "Differences" not in text
+    assert text.count("<dt>split</dt>") == 2
+    records = {one.name: one.record for one in kept.read([tmp_path / "one", tmp_path / "other"])}
+    assert comparison.mixture(records) == "one and other were not measured alike: other split"
+
+
 def test_what_is_no_evaluation_is_named(two: list[Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no evaluation found"):
         kept.found([tmp_path])
@@ -151,6 +163,7 @@ def with_line(**values: object) -> Callable[[dict[str, Any]], object]:
         (".", "is a folder"),
         (changed(sound="speech"), "sound is 'speech'"),
         (changed(bundle=3), "bundle is 3"),
+        (changed(split="training"), "split is 'training'"),
         (changed(parallel="yes"), "parallel is 'yes'"),
         (changed(audio={}), "audio is no front end"),
         (changed(audio=AUDIO | {"n_fft": 10**9}), "audio is no front end"),
