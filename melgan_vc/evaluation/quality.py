@@ -1,82 +1,29 @@
-"""How good conversions of voices are as one number, and as one sentence.
-
-The quality of a kind of recording is the harmonic mean of likeness and words, times naturalness. Each part is 0 at its
-floor and 1 at its ceiling:
-
-=========== ================================= ===================================== ==============================
-part        measure                           floor                                 ceiling
-=========== ================================= ===================================== ==============================
-words       character error rate              unrelated sentences, 0.75             the target's own recordings
-likeness    cosine to the target's speaker    the source's own recordings           the target's own recordings
-naturalness DistillMOS                        the lowest score, 1                   the target's own recordings
-=========== ================================= ===================================== ==============================
-
-So a copy of the source has no likeness, one sentence of the target for whatever comes in has no words, noise has
-neither naturalness nor words, and none of them has any quality.
-"""
+"""How good the conversions of an evaluation are as one sentence; :mod:`melgan_vc.measures.quality` has the number."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from melgan_vc.evaluation.protocol import Summary
+from melgan_vc.measures.quality import Quality, Scores, quality_of
 
-UNRELATED_CER = 0.75  # between two English sentences of one length
-LOWEST_MOS = 1.0
 MANY = 1 / 3  # of the words, with which a conversion is of no use
 GRADES = ((0.95, "nearly all"), (0.85, "most"), (1 - MANY, "more than two thirds"), (0.0, "too few"))  # of words kept
 SOUNDS = ((0.9, "natural"), (0.75, "slightly damaged"), (0.5, "damaged"), (-math.inf, "badly damaged"))
 
 
-@dataclass(frozen=True)
-class Quality:
-    """The parts of a kind's quality, from 0 to 1; NaN where one is not measured.
-
-    Attributes:
-        words: that are kept.
-        likeness: to the target's speaker.
-        naturalness: of the sound.
-    """
-
-    words: float
-    likeness: float
-    naturalness: float
-
-    @property
-    def total(self) -> float:
-        """The harmonic mean of likeness and words, times naturalness."""
-        both = self.words + self.likeness
-        if math.isnan(both) or math.isnan(self.naturalness):
-            return math.nan
-        return 2 * self.words * self.likeness / both * self.naturalness if both > 0 else 0.0
-
-
 def voice_quality(summary: Sequence[Summary]) -> dict[str, Quality]:
     """Return the quality of every kind of recording, by kind."""
-    lines = {line.kind: line for line in summary}
-    source, target = lines["source"], lines["target"]
-    ceiling = value(target, "cer")
-    return {
-        kind: Quality(
-            scaled(value(line, "cer"), UNRELATED_CER, 0.0 if math.isnan(ceiling) else ceiling),
-            scaled(value(line, "to_target"), value(source, "to_target"), value(target, "to_target")),
-            scaled(value(line, "distillmos"), LOWEST_MOS, value(target, "distillmos")),
-        )
-        for kind, line in lines.items()
+    found = {
+        line.kind: Scores(value(line, "cer"), value(line, "to_target"), value(line, "distillmos")) for line in summary
     }
+    return {kind: quality_of(one, found["source"], found["target"]) for kind, one in found.items()}
 
 
 def with_quality(summary: Sequence[Summary]) -> list[Summary]:
     """Return the summary of voices with the quality of every kind."""
     found = voice_quality(summary)
     return [replace(line, whole={**line.whole, "quality": found[line.kind].total}) for line in summary]
-
-
-def scaled(found: float, floor: float, ceiling: float) -> float:
-    """Return where a value lies between floor (0) and ceiling (1), not beyond; NaN where any of them is unknown."""
-    if any(map(math.isnan, (found, floor, ceiling))) or floor == ceiling:
-        return math.nan
-    return min(max((found - floor) / (ceiling - floor), 0.0), 1.0)
 
 
 def value(line: Summary, name: str) -> float:

@@ -3,8 +3,9 @@ import math
 import pytest
 
 from melgan_vc.evaluation.protocol import Summary
-from melgan_vc.evaluation.quality import Quality, voice_quality, voice_verdict
+from melgan_vc.evaluation.quality import voice_quality, voice_verdict
 from melgan_vc.measures.intervals import Mean
+from melgan_vc.measures.quality import Quality
 
 NATURAL = {"cer": 0.006, "wer": 0.02, "distillmos": 4.2, "to_target": 0.91, "f0_cents": 0.0}
 SOURCE = {"cer": 0.01, "wer": 0.02, "distillmos": 4.1, "to_target": 0.55, "f0_cents": 700.0}

@@ -1,0 +1,82 @@
+"""How good conversions of voices are as one number, on held-out recordings in training and in an evaluation.
+
+The quality of a kind of recording is the harmonic mean of likeness and words, times naturalness. Each part is 0 at its
+floor and 1 at its ceiling:
+
+=========== ================================= ===================================== ==============================
+part        measure                           floor                                 ceiling
+=========== ================================= ===================================== ==============================
+words       character error rate              unrelated sentences, 0.75             the target's own recordings
+likeness    cosine to the target's speaker    the source's own recordings           the target's own recordings
+naturalness DistillMOS                        the lowest score, 1                   the target's own recordings
+=========== ================================= ===================================== ==============================
+
+So a copy of the source has no likeness, one sentence of the target for whatever comes in has no words, noise has
+neither naturalness nor words, and none of them has any quality.
+"""
+
+import math
+from dataclasses import dataclass
+
+UNRELATED_CER = 0.75  # between two English sentences of one length
+LOWEST_MOS = 1.0
+NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What is measured of the recordings of one kind, in the mean; NaN where it is not.
+
+    Attributes:
+        cer: character error rate.
+        to_target: cosine to the target's speaker.
+        distillmos: predicted mean opinion score.
+    """
+
+    cer: float = NAN
+    to_target: float = NAN
+    distillmos: float = NAN
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The parts of a kind's quality, from 0 to 1; NaN where one is not measured.
+
+    Attributes:
+        words: that are kept.
+        likeness: to the target's speaker.
+        naturalness: of the sound.
+    """
+
+    words: float
+    likeness: float
+    naturalness: float
+
+    @property
+    def total(self) -> float:
+        """The harmonic mean of likeness and words, times naturalness."""
+        both = self.words + self.likeness
+        if math.isnan(both) or math.isnan(self.naturalness):
+            return math.nan
+        return 2 * self.words * self.likeness / both * self.naturalness if both > 0 else 0.0
+
+
+def quality_of(found: Scores, source: Scores, target: Scores) -> Quality:
+    """Return the quality of recordings.
+
+    Args:
+        found: scores of the recordings.
+        source, target: scores of the source's and the target's own recordings.
+    """
+    return Quality(
+        scaled(found.cer, UNRELATED_CER, 0.0 if math.isnan(target.cer) else target.cer),
+        scaled(found.to_target, source.to_target, target.to_target),
+        scaled(found.distillmos, LOWEST_MOS, target.distillmos),
+    )
+
+
+def scaled(found: float, floor: float, ceiling: float) -> float:
+    """Return where a value lies between floor (0) and ceiling (1), not beyond; NaN where any of them is unknown."""
+    if any(map(math.isnan, (found, floor, ceiling))) or floor == ceiling:
+        return math.nan
+    return min(max((found - floor) / (ceiling - floor), 0.0), 1.0)
