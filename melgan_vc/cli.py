@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from melgan_vc import terminal
 from melgan_vc.config import composition, environment
-from melgan_vc.config.command_line import quote_words
+from melgan_vc.config.command_line import check_options, quote_words
 from melgan_vc.config.effects import place_to_add
 from melgan_vc.config.paths import CONF, expand_user
 from melgan_vc.config.schema import schema_of
@@ -49,6 +49,7 @@ def command(config: str) -> Callable[[Task], Callable[[], None]]:
             terminal.open_standard_streams()
             environment.complete_environment()
             with explained(config):
+                check_options(sys.argv[1:])
                 sys.argv[1:] = quote_words(sys.argv[1:], config)
                 composition.install()
                 hydra.main(version_base="1.3", config_path=str(CONF), config_name=config)(guarded)()
@@ -155,6 +156,8 @@ def composition_error(text: str, command: str | None = None) -> str:
         return f"this {plugin[1]} is not installed: pip install 'melgan_vc[{extra}]'"
     if unknown := re.search(r"Could not override '([^']*)'", text):
         return unknown_setting(unknown[1], command)
+    if absent := re.search(r"Could not delete from config\. '([^']*)' does not exist", text):
+        return f"~{absent[1]}: there is none to remove{guess(absent[1], command)}"
     if missing := re.search(r"Missing mandatory value: (\S+)", text):
         return f"{missing[1]} not given; add {missing[1]}=..."
     if "missing EQUAL" in text:
@@ -166,7 +169,7 @@ def composition_error(text: str, command: str | None = None) -> str:
         return f"{group}: there is no {name!r}; choose from {', '.join(choices)}"
     lines = [line.strip() for line in text.splitlines()]
     kept = [line for line in lines if line and not line.startswith(("full_key", "object_type", "reference_type"))]
-    return " ".join(kept) + "; --help shows what can be set"
+    return " ".join(kept).removesuffix(".") + "; --help shows what can be set"
 
 
 def unknown_setting(key: str, command: str | None) -> str:
@@ -177,9 +180,13 @@ def unknown_setting(key: str, command: str | None) -> str:
         places = schema.places[max(entries, key=len)] if entries else []
         if places:
             return f"{key} has no effect: {max(entries, key=len)} is not in use; add {place_to_add(places[0])}"
-    nearest = schema.nearest(key) if schema is not None else None
-    guess = f"; did you mean {nearest}?" if nearest is not None and nearest != key else ""
-    return f"unknown setting {key!r}{guess or ';'} --help shows what can be set"
+    return f"unknown setting {key!r}{guess(key, command) or ';'} --help shows what can be set"
+
+
+def guess(key: str, command: str | None) -> str:
+    """Which key was probably meant by one that is not there, as the end of a line."""
+    nearest = schema_of(command).nearest(key) if command is not None else None
+    return f"; did you mean {nearest}?" if nearest is not None and nearest != key else ""
 
 
 def end(line: str, code: int = 1) -> NoReturn:

@@ -4,7 +4,7 @@ from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 
 from melgan_vc.cli import composition_error, explanation
-from melgan_vc.config.command_line import quote_override, quote_words
+from melgan_vc.config.command_line import check_options, quote_override, quote_words
 from melgan_vc.errors import UserError
 from tests.conftest import assert_one_line, run_command
 
@@ -50,7 +50,7 @@ def test_texts_and_paths_are_quoted_for_hydra(given, wanted):
     ],
 )
 def test_with_several_jobs_a_comma_separates_values(given, wanted):
-    assert quote_words(["-m", given], "train") == ["-m", wanted]
+    assert quote_words(["-m", given], "train") == [wanted, "-m"]
 
 
 @pytest.mark.parametrize("word", ["nonsense", "", "=5", "a b=3", "[x]=1"])
@@ -69,7 +69,34 @@ def test_a_folder_in_brackets_is_a_folder_where_it_exists(tmp_path, monkeypatch)
     assert quote_override("data.source=[Anna]", "train") == 'data.source=["Anna"]'
     (tmp_path / "[Anna]").mkdir()
     assert quote_override("data.source=[Anna]", "train") == 'data.source="[Anna]"'
-    assert quote_words(["-m", "data.source=[Anna]"], "train") == ["-m", 'data.source="[Anna]"']
+    assert quote_words(["-m", "data.source=[Anna]"], "train") == ['data.source="[Anna]"', "-m"]
+
+
+def test_settings_are_read_on_both_sides_of_an_option():
+    words = ["seed=1", "--config-dir", "mine", "name=x", "--", "~losses.identity", "--info"]
+    check_options(words)
+    assert quote_words(words, "train") == [
+        "seed=1", 'name="x"', "~losses.identity", "--config-dir", "mine", "--info"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["seed=1", "--sed", "name=x"], "unknown option --sed; --help"),
+        (["--config-dir"], "--config-dir/-cd: expected one argument; --help"),
+        (["--cfg", "all_of_it"], "invalid choice: 'all_of_it'"),
+    ],
+)
+def test_an_option_that_is_unknown_or_wrong_is_refused(words, said):
+    with pytest.raises(UserError, match=said):
+        check_options(words)
+
+
+@pytest.mark.parametrize("word", [f"seed={'7' * 6000}", f"callbacks.x.y=[1,-{'7' * 6000}]"])
+def test_a_number_of_thousands_of_digits_is_told_by_its_setting(word):
+    with pytest.raises(UserError, match=rf"^{word.partition('=')[0]}: a number has 6000 digits"):
+        quote_words([word], "train")
 
 
 @pytest.mark.parametrize(
@@ -120,4 +147,14 @@ def test_a_setting_that_another_needs_is_named():
 def test_an_unknown_setting_is_named():
     assert composition_error("Could not override 'foo'.\nTo append use +foo=1") == (
         "unknown setting 'foo'; --help shows what can be set"
+    )
+
+
+def test_what_is_not_there_cannot_be_removed():
+    text = "Could not delete from config. 'losses.identity.wight' does not exist."
+    assert composition_error(text, "train") == (
+        "~losses.identity.wight: there is none to remove; did you mean losses.identity.weight?"
+    )
+    assert composition_error("Could not delete from config. The value of 'seed' is 0 and not 5.") == (
+        "Could not delete from config. The value of 'seed' is 0 and not 5; --help shows what can be set"
     )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NoReturn
 
 from melgan_vc.config.paths import expand_user
 from melgan_vc.config.schema import schema_of
@@ -13,12 +14,36 @@ from melgan_vc.errors import UserError
 WITH_VALUE = {"-cd", "--config-dir", "-cp", "--config-path", "-cn", "--config-name", "-c", "--cfg", "-p", "--package",
               "-i", "--info", "--experimental-rerun"}  # fmt: skip  # options whose value is the next word
 SWEEP_FUNCTION = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag)\(.*\)", re.DOTALL)
+LONG_NUMBER = re.compile(r"\d{400,}")  # longer than any number that a setting may be
 OVERRIDE = re.compile(r"\+{0,2}[\w$][\w.$/@:-]*=")
 QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 
 
+def check_options(words: Sequence[str]) -> None:
+    """Refuse options that Hydra does not have.
+
+    Args:
+        words: after the command's name.
+
+    Raises:
+        UserError: one is unknown, or its value is missing or wrong.
+        SystemExit: they ask for Hydra's version, which was shown.
+    """
+    from hydra._internal.utils import get_args_parser
+
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise UserError(f"{message}; --help and --hydra-help show what can be given")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    _, rest = parser.parse_known_intermixed_args(words)
+    if unknown := [word for word in rest if word.startswith("-")]:
+        refuse(f"unknown option {unknown[0]}")
+
+
 def quote_words(words: Sequence[str], command: str) -> list[str]:
-    """Return the words of a command line with the texts in them quoted for Hydra.
+    """Return the words of a command line with the texts in them quoted for Hydra, and options behind all settings.
 
     What a setting that holds a text or a path is given is meant letter by letter, so that no comma, bracket or
     apostrophe needs care. null is still null, a value in quotes is still Hydra's, [ONE,OTHER] is a list of paths unless
@@ -32,15 +57,19 @@ def quote_words(words: Sequence[str], command: str) -> list[str]:
         UserError: several choices are given where one belongs, or a word is no setting.
     """
     several = bool({"-m", "--multirun"} & set(words))
-    found = []
+    found: list[str] = []
+    options: list[str] = []  # Hydra reads no settings behind some of them
     for before, word in zip(["", *words], words, strict=False):
-        if word.startswith(("-", "~")) or before in WITH_VALUE:
+        if word.startswith("-") or before in WITH_VALUE:
+            options += [word] if word != "--" else []
+            continue
+        if word.startswith("~"):
             found.append(word)
             continue
         if not OVERRIDE.match(word):
             raise UserError(f"{word!r} is not KEY=VALUE, such as seed=1; --help shows what can be set")
         found.append(quote_override(word, command, several))
-    return found
+    return [*found, *options]
 
 
 def quote_override(word: str, command: str, several: bool = False) -> str:
@@ -62,6 +91,8 @@ def quote_override(word: str, command: str, several: bool = False) -> str:
         return word
     setting = schema.setting(key)
     if setting is None or not setting.is_text:
+        if too_long := LONG_NUMBER.search(value):
+            raise UserError(f"{key}: a number has {len(too_long[0])} digits; give a smaller one")
         return word if several or is_readable(word) or SWEEP_FUNCTION.fullmatch(value) else f"{name}={quote(value)}"
     if not several or exists(value):
         return f"{name}={quote_value(value, setting.kind)}"

@@ -19,8 +19,8 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from melgan_vc.config.checks import GIVEN, Check, Source
-from melgan_vc.config.effects import without_effect
+from melgan_vc.config.checks import GIVEN, Source
+from melgan_vc.config.effects import faults_of
 from melgan_vc.config.hydra_settings import check_code
 from melgan_vc.config.paths import CONF
 from melgan_vc.config.schema import schema_of
@@ -108,7 +108,12 @@ class CheckedLoader(ConfigLoaderImpl):
         self.sources = []
         typed = {without_choice(override, config_name): override for override in overrides}
         overrides = list(typed)
-        cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
+        try:
+            cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
+        except KeyError as error:
+            if not any("hydra.job.env_copy" in override for override in overrides):
+                raise
+            raise UserError(f"hydra.job.env_copy: there is no environment variable {error}; remove it") from error
         task = plain_settings(cfg.hydra.overrides)["task"]  # as they were given: reading them takes away escapes
         cfg.hydra.overrides.task = [escape(typed.get(override, override)) for override in task]
         trust = check_trust(cfg.get("trust") if "trust" in cfg else ())
@@ -120,7 +125,7 @@ class CheckedLoader(ConfigLoaderImpl):
         settings = [override for override in parsed if not self.is_group(override)]
         self.keep_choices(cfg, config_name, parsed, settings)
         sources.append(Source(GIVEN, frozenset(override.key_or_group for override in settings)))
-        faults = list(faults_of(cfg, config_name, sources, settings, trust))
+        faults = list(faults_of(cfg, config_name, sources, [override.key_or_group for override in parsed], trust))
         if faults:
             more = f"; and {len(faults) - MOST_FAULTS} more" if len(faults) > MOST_FAULTS else ""
             text = "; ".join(faults[:MOST_FAULTS]) + more
@@ -191,7 +196,7 @@ class CheckedLoader(ConfigLoaderImpl):
     def _load_single_config(self, default: ResultDefault, repo: Any) -> ConfigResult:
         loaded = super()._load_single_config(default, repo)
         if default.config_path is not None and not default.config_path.startswith("hydra"):
-            keys = frozenset(str(key) for key in flat_settings(loaded.config))
+            keys = frozenset(str(key) for key in flat_settings(loaded.config, of_hydra=True))
             folder = loaded.path.removeprefix("file://")
             self.sources.append(Source(str(Path(folder) / f"{default.config_path}.yaml"), keys))
         return loaded
@@ -219,23 +224,20 @@ def line(override: Override) -> str:
     return override.input_line
 
 
-def flat_settings(cfg: Any) -> dict[str, Any]:
-    """Return the settings of a config by dotted keys, references as they are written, without Hydra's own."""
+def flat_settings(cfg: Any, of_hydra: bool = False) -> dict[str, Any]:
+    """Return the settings of a config by dotted keys, references as they are written.
+
+    Args:
+        cfg: the config, or anything else, which has none.
+        of_hydra: whether Hydra's own are among them.
+    """
     if not isinstance(cfg, DictConfig) or cfg._is_none() or cfg._is_missing():
         return {}
-    return flat({key: value for key, value in plain_settings(cfg).items() if key not in ("hydra", "defaults")})
+    others = {"defaults"} if of_hydra else {"defaults", "hydra"}
+    return flat({key: value for key, value in plain_settings(cfg).items() if key not in others})
 
 
 def plain_settings(cfg: DictConfig) -> dict[str, Any]:
     """Return a config as dicts and lists, references as they are written."""
     plain: Any = OmegaConf.to_container(cfg, resolve=False)
     return plain
-
-
-def faults_of(
-    cfg: DictConfig, command: str, sources: Sequence[Source], settings: Sequence[Override], trust: tuple[str, ...]
-) -> Sequence[str]:
-    """Return what is wrong with the composed config of a command, a line each."""
-    schema = schema_of(command)
-    faults = list(Check(cfg, schema, sources, trust).faults())
-    return faults or list(without_effect(cfg, schema, [override.key_or_group for override in settings]))

@@ -1,11 +1,14 @@
-"""Settings that were given, but that nothing reads beside the others."""
+"""All that is wrong with a composed config, also settings that nothing reads beside the others."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from melgan_vc.config.schema import OPEN_GROUPS, Schema
+from melgan_vc.config.checks import GIVEN, Check, Source
+from melgan_vc.config.hydra_settings import unused_settings
+from melgan_vc.config.paths import CONF
+from melgan_vc.config.schema import OPEN_GROUPS, Schema, schema_of
 from melgan_vc.config.targets import TARGET
 
 Condition = Callable[[DictConfig], bool]
@@ -62,36 +65,38 @@ NEEDED["profile"] = (
     ("trainer.devices", is_word("trainer.devices", 1), "in a training; a profile takes one device"),
 )
 NEEDED["train"] = (*NEEDED["train"], ("allow_changes", is_given("resume"), "with resume"))
-HYDRA = {  # what Hydra would do and these commands do themselves, or not at all
-    "hydra.run.dir": "a training writes to run_dir=DIR, other commands to their output",
-    "hydra.output_subdir": "a run directory holds its own config.yaml",
-    "hydra.job.chdir": "relative paths start where you are",
-    "hydra.sweep.subdir": "each job names its folder by what is swept",
-}
-UNCHANGED: dict[str, Sequence[object]] = {
-    "hydra.run.dir": (".",),
-    "hydra.output_subdir": (None,),
-    "hydra.job.chdir": (None, False),
-    "hydra.sweep.subdir": (".", "${hydra.job.num}"),
-}
 
 
-def without_effect(cfg: DictConfig, schema: Schema, typed: Sequence[str]) -> Iterator[str]:
+def faults_of(
+    cfg: DictConfig, command: str, sources: Sequence[Source], typed: Sequence[str], trust: tuple[str, ...]
+) -> Sequence[str]:
+    """Return what is wrong with the composed config of a command, a line each.
+
+    Args:
+        cfg: the config.
+        command: its name.
+        sources: where its settings come from.
+        typed: keys and groups that the command line sets.
+        trust: packages of the user's own.
+    """
+    schema = schema_of(command)
+    faults = list(Check(cfg, schema, sources, trust).faults())
+    own = [source for source in sources if source.place != GIVEN and not Path(source.place).is_relative_to(CONF)]
+    filed = {key: source.place for source in own for key in source.keys if key.startswith("hydra.")}
+    return faults or list(without_effect(cfg, schema, typed, filed))
+
+
+def without_effect(cfg: DictConfig, schema: Schema, typed: Sequence[str], filed: Mapping[str, str]) -> Iterator[str]:
     """Yield each setting that would change nothing, with the reason.
 
     Args:
         cfg: the composed config.
         schema: of its command.
-        typed: keys that the command line sets.
+        typed: keys that the command line sets, groups among them.
+        filed: keys of Hydra's that a user's own files set, with the file.
     """
-    for key, reason in HYDRA.items():
-        holder, _, name = key.rpartition(".")
-        plain: Any = OmegaConf.to_container(OmegaConf.select(cfg, holder), resolve=False)
-        if plain[name] not in UNCHANGED[key]:
-            yield f"{key} has no effect here: {reason}"
+    yield from unused_settings(cfg, [key.replace("/", ".") for key in typed], filed)
     multirun = str(value(cfg, "hydra.mode")).endswith("MULTIRUN")
-    if not multirun and any(key in ("hydra.sweep.dir", "hydra.sweep") for key in typed):
-        yield "hydra.sweep.dir has no effect without -m"
     if not multirun and value(cfg, "hydra.runtime.choices.launcher"):
         yield "launcher has no effect without -m: it runs the jobs of a sweep"
     for key in typed:
