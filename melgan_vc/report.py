@@ -11,7 +11,7 @@ from melgan_vc.terminal import say
 
 @command("report")
 def main(cfg: DictConfig) -> None:
-    from melgan_vc.evaluation import evaluation_page, experiments, kept
+    from melgan_vc.evaluation import comparison, evaluation_page, experiments, kept
 
     if cfg.evaluations is None:
         changed = experiments.refresh(expand_user(cfg.experiments))
@@ -22,7 +22,10 @@ def main(cfg: DictConfig) -> None:
     trust = check_trust(cfg.trust)
     folders = kept.found(several_paths(cfg.evaluations, "evaluations"))
     if cfg.output is not None:
-        say(f"Look and listen: {evaluation_page.write(expand_user(cfg.output), folders, trust)}")
+        evaluations = kept.read(folders, trust)
+        for line in comparison.printed_differences(evaluations):
+            say(line)
+        say(f"Look and listen: {evaluation_page.write_page(expand_user(cfg.output), evaluations)}")
     if cfg.keep_in is not None:
         for path in experiments.keep(folders, expand_user(cfg.keep_in), trust):
             say(f"kept: {path}")

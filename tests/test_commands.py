@@ -215,6 +215,9 @@ def test_evaluate_measures_what_it_is_given_and_shows_it(trained, lone, sentence
     page = (tmp_path / "one" / "index.html").read_text()
     assert page.count("<audio") == len(found)
     assert not re.search(r"(src|href)=.http|url\(.?http|@import", page), "nothing comes from a network"
+    done = run_command("report", "evaluations=[one,two]", "output=both", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "two against one\n  CER +0.00, too few recordings for an interval\n" in done.stdout
 
 
 def test_evaluate_takes_what_the_run_held_out(trained, lone, tmp_path):

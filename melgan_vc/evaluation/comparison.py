@@ -6,7 +6,7 @@ from typing import Any
 
 from melgan_vc.evaluation.columns import COLUMNS
 from melgan_vc.evaluation.kept import CONVERTED, Evaluation
-from melgan_vc.measures.intervals import Mean, mean
+from melgan_vc.measures.intervals import FEWEST, Mean, mean
 
 SOUND, HELD_OUT, MELS = "kind of sound", "held-out recordings", "mels"
 UNKNOWN = "not known"
@@ -87,16 +87,53 @@ def described_difference(measure: str, difference: Mean) -> str:
     column = COLUMNS[measure]
     form = column.form if column.form.endswith("%") else f"+{column.form.lstrip('+')}"
     if not difference.has_interval:
-        return f"{column.heading} {difference.value:{form}}, too few recordings for an interval"
+        few = difference.count < FEWEST
+        why = "too few recordings" if few else f"{difference.count} recordings, too few that differ from the others,"
+        return f"{column.heading} {difference.value:{form}}, {why} for an interval"
     better = {"max": "better", "min": "worse", "none": "higher"}[column.better]
     worse = {"max": "worse", "min": "better", "none": "lower"}[column.better]
-    verdict = "no certain difference"
+    verdict = "no difference found"
     if difference.low > 0 or difference.high < 0:
         verdict = better if math.copysign(1, difference.value) > 0 else worse
     return (
         f"{column.heading} {difference.value:{form}} ({difference.low:{form}} to {difference.high:{form}}, "
         f"{difference.count} recordings): {verdict}"
     )
+
+
+def differences(evaluations: Sequence[Evaluation]) -> list[tuple[str, list[str]]]:
+    """Return how each evaluation differs from the first, as a heading and a sentence for each measure.
+
+    Args:
+        evaluations: of the same recordings, measured alike.
+    """
+    return [
+        (f"{name} against {evaluations[0].name}", [described_difference(*one) for one in found.items()])
+        for name, found in paired_differences(evaluations)
+        if found
+    ]
+
+
+def printed_differences(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Return the differences between evaluations as lines for a terminal; nothing for a single one.
+
+    Args:
+        evaluations: of which only those that were measured alike are compared, and a line says what sets others apart.
+    """
+    groups = comparable(evaluations)
+    lines = []
+    for group in groups:
+        of = f" ({difference(groups, group)})" if len(groups) > 1 else ""
+        found = differences(group)
+        if found:
+            lines += [f"Differences of the conversions, recording by recording, with 95 % intervals{of}:"]
+        elif len(group) > 1:
+            lines.append(f"{' and '.join(one.name for one in group)}: no measure of a recording is in both{of}")
+        elif len(groups) > 1:
+            lines.append(f"{group[0].name}: compared with no other, for none was measured alike{of}")
+        for heading, sentences in found:
+            lines += [heading, *(f"  {one}" for one in sentences)]
+    return lines
 
 
 def settings_of(found: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents, page, report
 from melgan_vc.evaluation.charts import curves, pitches
 from melgan_vc.evaluation.columns import COLUMNS, MEANS
-from melgan_vc.evaluation.comparison import comparable, described_difference, difference, paired_differences
+from melgan_vc.evaluation.comparison import comparable, difference, differences
 from melgan_vc.evaluation.kept import CONVERTED, PICTURED, Evaluation, is_evaluation, kind_name, read, tracks
 from melgan_vc.evaluation.runs import NOT_COMPARED
 from melgan_vc.measures.intervals import FEWEST
@@ -24,7 +24,7 @@ SHOWN = 12  # recordings on the page: the worst and the best ones
 
 
 def write(output: Path, folders: Sequence[Path], trust: Sequence[str] | None = None) -> Path:
-    """Write the page of evaluations into a folder; those that cannot be compared stand apart.
+    """Read evaluations and write their page, see :func:`write_page`.
 
     Args:
         output: gets the page.
@@ -37,7 +37,22 @@ def write(output: Path, folders: Sequence[Path], trust: Sequence[str] | None = N
     Raises:
         UserError: none of them can be read, or the page would replace that of another evaluation.
     """
-    evaluations = read(folders, trust)
+    return write_page(output, read(folders, trust))
+
+
+def write_page(output: Path, evaluations: Sequence[Evaluation]) -> Path:
+    """Write the page of evaluations into a folder; those that cannot be compared stand apart.
+
+    Args:
+        output: gets the page.
+        evaluations: to show.
+
+    Returns:
+        where the page is.
+
+    Raises:
+        UserError: the page would replace that of another evaluation.
+    """
     own = [os.path.realpath(one.folder) for one in evaluations]
     if is_evaluation(output) and own != [os.path.realpath(output)]:
         raise UserError(f"{output}: holds an evaluation, whose own page this would replace; give another output")
@@ -88,15 +103,6 @@ def part(evaluations: Sequence[Evaluation], heading: str) -> dict[str, Any]:
         "orders": [(name, COLUMNS[name].heading) for name in measures if name in MEANS],
         "count": len(evaluations[0].names("source")),
     }
-
-
-def differences(evaluations: Sequence[Evaluation]) -> list[tuple[str, list[str]]]:
-    """Return how each evaluation differs from the first, as a heading and a sentence for each measure."""
-    return [
-        (f"{name} against {evaluations[0].name}", [described_difference(*one) for one in found.items()])
-        for name, found in paired_differences(evaluations)
-        if found
-    ]
 
 
 def lines(evaluations: Sequence[Evaluation], measures: Sequence[str]) -> list[tuple[str, str, list[str]]]:

@@ -107,8 +107,19 @@ def test_differences_are_paired_by_recording(two: list[Path]) -> None:
     told = comparison.described_difference("mcd", Mean(-0.5, -0.8, -0.2, 12))
     assert told == "MCD (dB) -0.50 (-0.80 to -0.20, 12 recordings): better"
     assert comparison.described_difference("distillmos", Mean(-0.5, -0.8, -0.2, 12)).endswith("worse")
-    assert comparison.described_difference("cer", Mean(0.1, -0.1, 0.3, 12)).endswith("no certain difference")
-    assert comparison.described_difference("cer", Mean(0.1, math.nan, math.nan, 3)).endswith("for an interval")
+    assert comparison.described_difference("cer", Mean(0.1, -0.1, 0.3, 12)).endswith("no difference found")
+    printed = comparison.printed_differences(evaluations)
+    assert printed[:2] == [
+        "Differences of the conversions, recording by recording, with 95 % intervals:",
+        "other against one",
+    ]
+    assert re.fullmatch(r"  MCD \(dB\) -1.84 \(-\d.* to -\d.*, 5 recordings\): better", printed[3])
+    assert comparison.printed_differences(evaluations[:1]) == []
+    assert comparison.described_difference("cer", Mean(0.1, math.nan, math.nan, 3)).endswith(
+        "too few recordings for an interval"
+    )
+    alike = comparison.described_difference("cer", Mean(0, math.nan, math.nan, 9))
+    assert alike == "CER +0.00, 9 recordings, too few that differ from the others, for an interval"
 
 
 def test_evaluations_of_other_splits_stand_apart(two: list[Path], tmp_path: Path) -> None:
@@ -119,7 +130,12 @@ def test_evaluations_of_other_splits_stand_apart(two: list[Path], tmp_path: Path
     text = evaluation_page.write(tmp_path / "page", kept.found([tmp_path])).read_text(encoding="utf-8")
     assert "split: development</h3>" in text and "split: test</h3>" in text and "Differences" not in text
     assert text.count("<dt>split</dt>") == 2
-    records = {one.name: one.record for one in kept.read([tmp_path / "one", tmp_path / "other"])}
+    apart = kept.read([tmp_path / "one", tmp_path / "other"])
+    assert comparison.printed_differences(apart) == [
+        "one: compared with no other, for none was measured alike (split: development)",
+        "other: compared with no other, for none was measured alike (split: test)",
+    ]
+    records = {one.name: one.record for one in apart}
     assert comparison.mixture(records) == "one and other were not measured alike: other split"
 
 
