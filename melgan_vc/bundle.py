@@ -19,7 +19,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 from melgan_vc.nested import jsonable
 from melgan_vc.networks.layers import folded_state, settle_spectral_norm
-from melgan_vc.spec import AudioSpec, ChunkSpec, shortened
+from melgan_vc.spec import AudioSpec, ChunkSpec, shortened, spec_of
 
 __all__ = ["BEST_NAME", "NAME", "Bundle", "build", "load", "locate", "pack"]
 
@@ -156,7 +156,10 @@ def described(
 ) -> tuple[AudioSpec, ChunkSpec, nn.Module]:
     """Return what a bundle says of itself; the generator has no memory yet."""
     try:
-        audio, chunk = AudioSpec(**about["audio"]), ChunkSpec(**about["chunk"])
+        audio, chunk = spec_of(AudioSpec, about.get("audio")), spec_of(ChunkSpec, about.get("chunk"))
+    except UserError as error:
+        raise UserError(f"{path}: {error}; export it again") from error
+    try:
         if about["generator"]["arguments"].get("spectral"):
             raise ValueError("spectral norms are not folded into its kernels")
         with torch.device("meta"):
@@ -258,7 +261,7 @@ def check_translates(generator: nn.Module, audio: AudioSpec, chunk: ChunkSpec, p
     try:
         translated = generator(silence)
         problem = None if translated.shape == silence.shape else f"gives {tuple(translated.shape)}"
-    except Exception as error:  # whatever the network happens to meet, which the file alone has chosen
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:  # of layers
         problem = f"fails ({str(error).partition(chr(10))[0]:.200})"
     if problem is None and not torch.isfinite(translated).all():
         problem = "gives NaN or infinite values"

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, TypeVar
 
 from melgan_vc.errors import UserError
@@ -15,6 +16,7 @@ MOST_OVERLAP = 128  # FFTs that one sample is part of
 MOST_DECIBEL = 1_000.0
 WIDEST, MOST_SPLITS = 4_096, 64  # of a chunk in frames, of a window in chunks
 Levels = TypeVar("Levels", bound=Any)
+Spec = TypeVar("Spec", "AudioSpec", "ChunkSpec")
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,27 @@ class ChunkSpec:
     def window(self) -> int:
         """Frames (S·W) of a window."""
         return self.width * self.splits
+
+
+def spec_of(kind: type[Spec], values: object) -> Spec:
+    """Return the spec that a file holds.
+
+    Args:
+        kind: AudioSpec or ChunkSpec.
+        values: a mapping of its attributes.
+
+    Raises:
+        UserError: a key is unknown or missing, or a value cannot be.
+    """
+    name = kind.__name__.removesuffix("Spec").lower()
+    if not isinstance(values, Mapping):
+        raise UserError(f"{name} is {shortened(values)}, not a mapping of settings")
+    known = {one.name: one.default is MISSING for one in fields(kind)}
+    if unknown := [key for key in values if key not in known]:
+        raise UserError(f"{name}.{str(unknown[0])[:60]} is unknown; {name} has {', '.join(known)}")
+    if missing := [key for key, is_needed in known.items() if is_needed and key not in values]:
+        raise UserError(f"{name}.{missing[0]} is missing")
+    return kind(**values)
 
 
 def is_number(value: object) -> bool:

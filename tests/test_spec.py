@@ -1,7 +1,7 @@
 import pytest
 
 from melgan_vc.errors import UserError
-from melgan_vc.spec import AudioSpec, ChunkSpec
+from melgan_vc.spec import AudioSpec, ChunkSpec, spec_of
 
 
 def test_signature_differs_with_any_number():
@@ -40,3 +40,19 @@ def test_impossible_chunks_are_refused(width, splits):
 
 def test_window_is_all_chunks():
     assert ChunkSpec(24, 3).window == 72
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "said"),
+    [
+        (AudioSpec, {"sample_rate": 16000, "hop": 192}, "audio.hop is unknown; audio has sample_rate, hop_length, "),
+        (AudioSpec, {"sample_rate": 16000}, "audio.hop_length is missing"),
+        (AudioSpec, [16000], r"audio is \[16000\], not a mapping"),
+        (ChunkSpec, {"splits": 2}, "chunk.width is missing"),
+        (ChunkSpec, {"width": 7}, "chunk.width is 7"),
+    ],
+)
+def test_a_spec_in_a_file_is_refused_by_its_key(kind, values, said):
+    with pytest.raises(UserError, match=said):
+        spec_of(kind, values)
+    assert spec_of(ChunkSpec, {"width": 8}) == ChunkSpec(8)

@@ -10,7 +10,7 @@ import numpy as np
 from melgan_vc.data.arrays import VerifiedArrays, length_of, lengths_and_checksums
 from melgan_vc.data.manifest import MANIFEST, Item, item_of, mels_name, read_lines
 from melgan_vc.data.splits import LEAST_HELD_OUT, Segment, Split, split_items
-from melgan_vc.spec import AudioSpec
+from melgan_vc.spec import AudioSpec, spec_of
 
 OPEN_ARRAYS = 320  # files of a store that are mapped at a time: most stores have fewer
 
@@ -86,7 +86,7 @@ def read_store(folder: Path, verified: VerifiedArrays) -> MelStore:
     try:
         items = tuple(item_of(line) for line in lines if "array" not in line and "reason" not in line)
         left_out = {str(line["path"]): str(line["reason"]) for line in lines if "reason" in line}
-        audio = AudioSpec(**head["settings"]["audio"])
+        audio = spec_of(AudioSpec, head["settings"]["audio"])
         content = str(head["content"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"{MANIFEST} lacks something: {error}") from error

@@ -23,7 +23,7 @@ from melgan_vc.data.splits import LEAST_HELD_OUT, Segment, Split, split_items
 from melgan_vc.data.store import MelStore
 from melgan_vc.errors import UserError, explain_os_error
 from melgan_vc.files import alone
-from melgan_vc.spec import AudioSpec
+from melgan_vc.spec import AudioSpec, spec_of
 from melgan_vc.terminal import Bar
 
 log = logging.getLogger(__name__)
@@ -229,7 +229,7 @@ def opened(address: str, streaming: Streaming, audio: AudioSpec) -> StreamedStor
         head, *lines = parse_lines(content.splitlines(keepends=True))
         roles = tuple(line.pop("role") for line in lines)
         items = tuple(item_of(line) for line in lines)
-        store = StreamedStore(address, str(head["content"]), AudioSpec(**head["audio"]), items, roles, streaming)
+        store = StreamedStore(address, str(head["content"]), spec_of(AudioSpec, head["audio"]), items, roles, streaming)
         counts = piece_counts(items, roles)
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedShardsError(

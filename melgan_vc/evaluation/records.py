@@ -9,7 +9,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents
 from melgan_vc.evaluation.columns import MEANS, WHOLE
 from melgan_vc.evaluation.material import SPLITS
-from melgan_vc.spec import AudioSpec
+from melgan_vc.spec import AudioSpec, spec_of
 
 KINDS = ("source", "converted", "target")  # that every evaluation has
 MOST_KINDS, MOST_LINES = 30, 1000
@@ -120,7 +120,7 @@ def refuse_unless(right: bool, name: str, value: Any, path: Path) -> None:
 def check_audio(audio: Mapping[str, Any], path: Path) -> None:
     """Refuse a front end that does not exist, or would take gigabytes."""
     try:
-        spec = AudioSpec(**audio)
+        spec = spec_of(AudioSpec, audio)
         right = (
             spec.sample_rate <= LARGEST_RATE
             and spec.n_fft <= LARGEST_FFT
@@ -131,7 +131,7 @@ def check_audio(audio: Mapping[str, Any], path: Path) -> None:
             and (spec.top_db is None or is_number(spec.top_db))
         )
     except (UserError, TypeError, ValueError) as error:
-        raise UserError(f"{path.name}: audio is no front end ({documents.shortened(error)})") from error
+        raise UserError(f"{path.name}: {error}; evaluate again") from error
     refuse_unless(right, "audio", audio, path)
 
 

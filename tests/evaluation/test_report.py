@@ -181,8 +181,9 @@ def with_line(**values: object) -> Callable[[dict[str, Any]], object]:
         (changed(bundle=3), "bundle is 3"),
         (changed(split="training"), "split is 'training'"),
         (changed(parallel="yes"), "parallel is 'yes'"),
-        (changed(audio={}), "audio is no front end"),
-        (changed(audio=AUDIO | {"n_fft": 10**9}), "audio is no front end"),
+        (changed(audio={}), "audio.sample_rate is missing"),
+        (changed(audio=AUDIO | {"hop": 3}), "audio.hop is unknown; audio has sample_rate, hop_length"),
+        (changed(audio=AUDIO | {"n_fft": 10**9}), "audio.n_fft is 1000000000: give a whole number from 2"),
         (changed(audio=AUDIO | {"range_db": 1e9}), "audio.range_db is"),
         (changed(audio=[1]), "audio is [1]"),
         (changed(settings=[]), "settings is []"),
@@ -331,7 +332,12 @@ def test_evaluations_that_cannot_be_compared_stand_apart(two: list[Path], tmp_pa
         listening.write([two[0], recogniser], tmp_path, ["mos"], 1, 0)
     groups = [[evaluations[0]], [replace(same_one, record=same_one.record | {"audio": AUDIO | {"n_mels": 80}})]]
     assert comparison.difference(groups, groups[1]) == "mels: n_mels=80"
-    for change in ({"version": 4}, {"mcd": {"power": True}}, {"parallel": False}, {"audio": AUDIO | {"n_mels": 80}}):
+    for change in (
+        {"version": report.VERSION + 1},
+        {"mcd": {"power": True}},
+        {"parallel": False},
+        {"audio": AUDIO | {"n_mels": 80}},
+    ):
         others = [one.record | change if one.name == "same" else one.record for one in evaluations[:2]]
         assert len({tuple(comparison.conditions(record).items()) for record in others}) == 2, change
 
