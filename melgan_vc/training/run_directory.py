@@ -57,7 +57,7 @@ def check_links(run_dir: Path) -> None:
             if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):
                 raise UserError(
                     f"{printable(path)}: is a link that leads out of the run directory, where a training would write; "
-                    "put a copy of what it points to in its place"
+                    "put a copy of what it points to in its place, or the whole run there (docs/trust.md)"
                 )
 
 
