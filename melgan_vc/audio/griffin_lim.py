@@ -55,18 +55,26 @@ class GriffinLim(Inversion):
         self.start = start
 
     def solve(self, problem: Problem) -> Tensor:
-        wanted, spectrum = problem.wanted, self.spectrum
+        spectrum, settled = self.spectrum, self.frames_of(problem.known)
+        magnitude = spectrum.unmixed(problem.wanted, self.unmix_iterations).sqrt()
+        phases = self.first_phases(magnitude, problem.known)
+        # Frames of known samples alone lead the first phases; in what follows no other sample depends on them.
+        wanted, magnitude, phases = (one[:, settled:] for one in (problem.wanted, magnitude, phases))
+        before_them, known = problem.known.tensor_split([settled * self.spec.hop_length], dim=1)
         overlap = spectrum.overlap(wanted.shape[1])
-        magnitude = spectrum.unmixed(wanted, self.unmix_iterations).sqrt()
-        estimate = torch.polar(magnitude, self.first_phases(magnitude, problem.known))
+        estimate = torch.polar(magnitude, phases)
         before: Tensor | None = None
         for iteration in range(self.iterations):
-            found = spectrum.analyse(self.signal(estimate, overlap, problem.known))
+            found = spectrum.analyse(self.signal(estimate, overlap, known))
             if self.refit_every and iteration % self.refit_every == self.refit_every - 1:
                 magnitude = spectrum.refitted(power_of(found), wanted).sqrt_()
             estimate = beyond(found if before is None else before, found, self.momentum, magnitude)
             before = found
-        return self.signal(estimate, overlap, problem.known)
+        return torch.cat([before_them, self.signal(estimate, overlap, known)], dim=1)
+
+    def frames_of(self, known: Tensor) -> int:
+        """Frames of a signal that lie within its known samples (B, K)."""
+        return max(0, (known.shape[-1] - self.spec.n_fft) // self.spec.hop_length + 1)
 
     def signal(self, estimate: Tensor, overlap: Tensor, known: Tensor) -> Tensor:
         """The signal (B, S) of a spectrum (B, T, F), with its known samples."""
@@ -76,7 +84,7 @@ class GriffinLim(Inversion):
 
     def first_phases(self, magnitude: Tensor, known: Tensor) -> Tensor:
         """Phases (B, T, F) to start from; those of frames of known samples alone are known."""
-        frames = max(0, (known.shape[-1] - self.spec.n_fft) // self.spec.hop_length + 1)
+        frames = self.frames_of(known)
         before = self.spectrum.analyse(known).angle().cpu().numpy() if frames else None
         found = []
         for item, one in enumerate(magnitude.cpu().numpy()):
