@@ -17,7 +17,7 @@ from melgan_vc.files import Originals, check_output
 from melgan_vc.memory import keep_freed_memory
 from melgan_vc.temporary import remove_abandoned_once
 from melgan_vc.terminal import Bar, say
-from melgan_vc.text import printable
+from melgan_vc.text import counted, printable
 
 if TYPE_CHECKING:
     from melgan_vc.inference.jobs import Job
@@ -66,7 +66,7 @@ def main(cfg: DictConfig) -> None:
     done = len(jobs) + refused - len(failures)
     if jobs:
         where = jobs[0].output if len(jobs) == 1 else output
-        say(f"converted {done} recording{'' if done == 1 else 's'} to {where}")
+        say(f"converted {counted(done, 'recording')} to {where}")
     skipped = len(planned) - refused - len(jobs)
     if skipped:
         there = f"{planned[0].output} already exists" if len(planned) == 1 else f"{skipped} already existed"
@@ -83,7 +83,7 @@ def summary(failures: "list[str]", count: int) -> str:
         failures: what is wrong, with each recording's name.
         count: of all recordings.
     """
-    head = f"{len(failures)} of {count} recordings could not be converted"
+    head = f"{len(failures)} of {counted(count, 'recording')} could not be converted"
     if len(failures) <= IN_A_LINE:
         return f"{head}: {'; '.join(failures)}"
     for failure in failures:

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from melgan_vc.cli import command
 from melgan_vc.config.paths import expand_user
 from melgan_vc.errors import UserError
+from melgan_vc.text import counted
 
 if TYPE_CHECKING:
     from melgan_vc.training.rehearsal import Costs
@@ -78,12 +79,13 @@ def text(costs: "Costs") -> str:
         speeds.append((network, *speed(flop, seconds, costs.product)))
     speeds.append(("a whole cycle", *speed(costs.arithmetic.cycle, costs.cycle, costs.product)))
     batches = costs.arithmetic.batches
+    cycle = counted(batches, "batch", "batches")
     kind = str(costs.kind).removeprefix("torch.")
     return "\n\n".join(
         (
             aligned(("part", "ms a cycle", "share"), rows),
             aligned(("", "GFLOP a cycle", "GFLOP/s", "of a matrix product"), speeds),
-            f"A cycle of {batches} batches takes {1000 * costs.cycle:.1f} ms (median of {len(costs.cycles)}): "
+            f"A cycle of {cycle} takes {1000 * costs.cycle:.1f} ms (median of {len(costs.cycles)}): "
             f"{batches / costs.cycle:.2f} batches a second on {costs.device_name}.\n"
             f"A matrix product in {kind} reaches {costs.product / 1e9:.0f} GFLOP/s there.\n"
             f"Memory at its peak: {costs.memory / 1e9:.2f} GB"

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import math
+import os
 import re
 import sys
 import traceback
@@ -13,20 +14,26 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from melgan_vc.cli import explained, explanation, quiet_libraries
 from melgan_vc.config.composition import raise_faults
 from melgan_vc.config.paths import expand_user
+from melgan_vc.config.schema import schema_of
 from melgan_vc.config.settings import Role, role_of
+from melgan_vc.config.stored import escape
+from melgan_vc.data.corpus import is_path
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import leaderboard, runs
 from melgan_vc.evaluation.runs import FAILURE, JOB
 from melgan_vc.files import replacing
 from melgan_vc.measures.better import BETTER, NO_WAY
 from melgan_vc.terminal import say
+from melgan_vc.text import counted
 
 log = logging.getLogger(__name__)
 DISTINCT = (Role.MEANING, Role.PLACE)  # settings with one of these roles make a job another one
@@ -50,7 +57,7 @@ def run_job(cfg: DictConfig, train: Callable[[DictConfig], Any]) -> float | None
     quiet_libraries()  # a launcher may have started this process
     overrides = list(HydraConfig.get().overrides.task)
     home = expand_user(HydraConfig.get().sweep.dir)
-    cfg.run_dir = str(job_folder(home, overrides)).replace("${", "\\${")
+    cfg.run_dir = escape(job_folder(home, overrides))
     cfg.resume = cfg.resume or "auto"
     folder = Path(cfg.run_dir)
     if OmegaConf.select(cfg, "logger.wandb") is not None:
@@ -102,7 +109,8 @@ def job_folder(home: Path, overrides: Sequence[str]) -> Path:
     swept = read_swept(home / SWEEP)
     told = {override.lstrip("+"): override.lstrip("+~").partition("=")[0] for override in overrides}
     telling = sorted(override for override, key in told.items() if key in swept or role_of(key) in DISTINCT)
-    identity = hashlib.sha256(json.dumps(telling).encode()).hexdigest()[:8]
+    meant = sorted(with_places(override, home) for override in telling)
+    identity = hashlib.sha256(json.dumps(meant).encode()).hexdigest()[:8]
     for found in sorted(home.glob(f"*-{identity}")):
         return found
     shown = [override for override in telling if told[override] in swept] or ["job"]
@@ -110,6 +118,33 @@ def job_folder(home: Path, overrides: Sequence[str]) -> Path:
     rounded = re.sub(r"\d+\.\d{4,}", lambda number: f"{float(number[0]):.4g}", "__".join(parts))
     readable = re.sub(r"[^\w.=+-]+", "_", rounded)[:LONGEST]
     return home / f"{readable}-{identity}"
+
+
+def with_places(override: str, home: Path) -> str:
+    """Return an override with each path in it as it is seen from the folder of the sweep, however it was written.
+
+    Args:
+        override: KEY=VALUE, as Hydra reads it.
+        home: of the sweep.
+    """
+    name = override.partition("=")[0]
+    setting = schema_of("train").setting(name.lstrip("+"))
+    if setting is None or not setting.is_path:
+        return override
+    try:
+        (parsed,) = OverridesParser.create().parse_overrides([override])
+        value = OmegaConf.create({"value": parsed.value()}).value
+    except (HydraException, OmegaConfBaseException):  # such as a reference to another setting
+        return override
+    paths = [value] if isinstance(value, str) else value
+    if not isinstance(paths, list | ListConfig):
+        return override
+    return f"{name}={json.dumps([place_of(path, home) if is_path(path) else path for path in paths])}"
+
+
+def place_of(path: str, home: Path) -> str:
+    """Return where a path leads, seen from a folder, so that both may be moved together."""
+    return os.path.relpath(os.path.realpath(expand_user(path)), os.path.realpath(home))
 
 
 def read_swept(path: Path) -> list[str]:
@@ -143,8 +178,8 @@ class SweepReport(Callback):
             failed = [one.name for one in runs.read(home, measure).entries if one.failure is not None]
             if failed:
                 raise UserError(
-                    f"{len(failed)} jobs failed: {', '.join(failed)}; {FAILURE} in their folders says why; the same "
-                    "command tries them again and leaves the others as they are"
+                    f"{counted(len(failed), 'job')} failed: {', '.join(failed)}; {FAILURE} in each folder says why; "
+                    "the same command tries them again and leaves the others as they are"
                 )
 
 
@@ -167,8 +202,7 @@ def plan(config: DictConfig) -> tuple[list[str], int]:
 def budget(config: DictConfig, count: int) -> str:
     """What a multirun will take, as far as its config says."""
     batches, minutes = config.trainer.max_batches, config.trainer.max_minutes
-    each = f"{batches} batches" + (f" or {minutes} minutes" if minutes is not None else "") + " each"
-    total = f"; at most {count * minutes:g} minutes one after another" if minutes is not None else ""
-    return (
-        f"{count} jobs of {each}, {count * batches} batches in all{total}, in {config.hydra.sweep.dir}; done ones stay"
-    )
+    each = counted(batches, "batch", "batches") + (f" or {minutes} minutes" if minutes is not None else "") + " each"
+    longest = f"; at most {count * minutes:g} minutes one after another" if minutes is not None else ""
+    jobs, total = counted(count, "job"), counted(count * batches, "batch", "batches")
+    return f"{jobs} of {each}, {total} in all{longest}, in {config.hydra.sweep.dir}; done ones stay"

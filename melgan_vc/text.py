@@ -20,6 +20,17 @@ def printable(text: object, keep: str = "") -> str:
     return "".join(letter if letter in keep or is_shown(letter) else escaped(letter) for letter in shown)
 
 
+def counted(number: int, one: str, more: str = "") -> str:
+    """Return a number of things, in the singular or plural.
+
+    Args:
+        number: of them.
+        one: what a single one is called, perhaps with its verb, such as "recording is".
+        more: what several are called; without, ``one`` with an s.
+    """
+    return f"{number} {one if number == 1 else more or one + 's'}"
+
+
 def is_shown(letter: str) -> bool:
     """Tell whether a terminal shows a character instead of obeying it."""
     if letter.isprintable() or letter in JOINERS:

@@ -198,7 +198,7 @@ def test_evaluate_measures_what_it_is_given_and_shows_it(trained, lone, sentence
     for done in runs:
         assert done.returncode == 0, done.stderr
         assert "Warning" not in done.stderr
-    assert "1 recordings have no partner and are not measured: 02" in runs[0].stderr
+    assert "1 recording has no partner and is not measured: 02" in runs[0].stderr
     for words in ("cosine to target", "MCD (dB)", "CER", "DistillMOS", "quality", "NOT usable yet", "times real time"):
         assert words in runs[0].stdout
     records = [json.loads((tmp_path / name / "metrics.json").read_text()) for name in bundles]

@@ -2,6 +2,7 @@
 
 import json
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -9,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from melgan_vc import sweeps
 from melgan_vc.bundle import load
 from melgan_vc.cli import CONF
+from melgan_vc.config.command_line import quote_override
 from tests.conftest import assert_one_line, run_command, tiny_training
 
 RAY = find_spec("hydra_plugins") is not None and find_spec("hydra_plugins.hydra_ray_launcher") is not None
@@ -29,6 +31,28 @@ def test_a_jobs_folder_depends_on_what_it_trains_alone(tmp_path):
     folder.mkdir()
     (tmp_path / "sweep.json").write_text('["seed"]')
     assert sweeps.job_folder(tmp_path, given) == folder, "found again by a sweep over other keys"
+
+
+def test_a_job_is_found_again_however_its_folders_are_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "voice's, é").mkdir()
+    (tmp_path / "link").symlink_to("voice's, é")
+
+    def folder(path, home=tmp_path / "sweep"):
+        return sweeps.job_folder(home, [quote_override(f"data.source={path}", "train"), "seed=1"])
+
+    first = folder("voice's, é")
+    for other in (tmp_path / "voice's, é", "./voice's, é/", "../" + tmp_path.name + "/link", "~/link", "[link]"):
+        assert folder(other).name.rpartition("-")[2] == first.name.rpartition("-")[2], other
+    assert folder("voice's, é", Path("sweep")).name == first.name
+    assert folder("[voice's, é,link]").name != folder("[link]").name
+    assert folder("bundled:voices/source") != folder("bundled:voices/target") != folder("voices/target")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert folder("voice's, é").name != first.name, "another folder of the same name"
+    assert folder("../link").name.rpartition("-")[2] == first.name.rpartition("-")[2]
+    assert sweeps.job_folder(tmp_path, ["data.source='${data.target}'"])
 
 
 @pytest.mark.parametrize("sweep", SWEEPS)
@@ -97,7 +121,7 @@ def test_a_sweep_survives_a_failed_job_and_is_continued(two_domains, tmp_path):
     assert first.returncode == 1
     assert "Traceback" not in first.stderr
     assert "2 jobs of 4 batches each" in first.stderr
-    assert "1 jobs failed: travel.weight=x-" in first.stderr
+    assert "1 job failed: travel.weight=x-" in first.stderr
     assert first.stderr.count("prepared 4 of 4 recordings") == 2, "source and target, once for all jobs"
     given[-1] = "losses.travel.weight=5,x,7"
     again = run_command("train", "-m", *given, "trainer.max_batches=4", cwd=tmp_path)

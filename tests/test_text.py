@@ -1,6 +1,6 @@
 import pytest
 
-from melgan_vc.text import printable
+from melgan_vc.text import counted, printable
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,8 @@ def test_what_a_terminal_would_obey_is_escaped(text: object, wanted: str) -> Non
 
 def test_line_breaks_can_be_kept() -> None:
     assert printable("a\nb\x1b", keep="\n") == "a\nb\\x1b"
+
+
+def test_one_thing_is_in_the_singular():
+    assert [counted(number, "recording") for number in (0, 1, 2)] == ["0 recordings", "1 recording", "2 recordings"]
+    assert [counted(number, "batch is", "batches are") for number in (1, 3)] == ["1 batch is", "3 batches are"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from melgan_vc.audio.decode import SUFFIXES, UNREADABLE, holds_sound
 from melgan_vc.config.paths import expand_user
 from melgan_vc.errors import UserError
-from melgan_vc.text import printable
+from melgan_vc.text import counted, printable
 
 log = logging.getLogger(__name__)
 BUNDLED = "bundled:"
@@ -86,7 +86,7 @@ def report_unreadable(folder: Path, files: Sequence[Path]) -> None:
     ):
         names = ", ".join(path.name for path in sorted(paths)[:NAMED])
         more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
-        line = f"{folder}: {len(paths)} file{'s are' if len(paths) > 1 else ' is'} skipped ({names}{more}); {reason}"
+        line = f"{folder}: {counted(len(paths), 'file is', 'files are')} skipped ({names}{more}); {reason}"
         if paths and line not in REPORTED:
             REPORTED.add(line)
             log.warning("warning: %s", printable(line))

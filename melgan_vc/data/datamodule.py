@@ -29,7 +29,7 @@ from melgan_vc.data.streamed import StreamedStore, Streaming, Written, domain_of
 from melgan_vc.data.work import Work
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec, ChunkSpec
-from melgan_vc.text import printable
+from melgan_vc.text import counted, printable
 
 log = logging.getLogger(__name__)
 
@@ -145,9 +145,7 @@ class ChunkDataModule(L.LightningDataModule):
         """Refuse a domain without a single window; name the recordings that are not used."""
         needed = self.audio.seconds(self.chunk.window)
         if not split.train and split.silent:
-            raise UserError(
-                f"{self.corpora[domain].place}: all {len(split.silent)} recordings of the {domain} are silent"
-            )
+            raise UserError(f"{self.corpora[domain].place}: all recordings of the {domain} are silent")
         if not split.train:
             longest = max(item.seconds for item in opened.items)
             raise UserError(
@@ -176,7 +174,7 @@ class ChunkDataModule(L.LightningDataModule):
         minutes = {part: self.minutes(domain, part) for part in ("train", "validation")}
         place = self.corpora[domain].place
         return (
-            f"{domain}: {len(split.train)} recordings for training ({minutes['train']:.1f} min), "
+            f"{domain}: {counted(len(split.train), 'recording')} for training ({minutes['train']:.1f} min), "
             f"{len(split.validation)} for validation ({minutes['validation']:.1f} min), from {place}"
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from melgan_vc.data.store import MelStore
 from melgan_vc.errors import UserError
-from melgan_vc.text import printable
+from melgan_vc.text import counted, printable
 
 log = logging.getLogger(__name__)
 DOUBLE = "the same recording as"
@@ -39,12 +39,14 @@ def report(made: MelStore, most: float) -> None:
         log.warning("warning: %d of %d recordings are not used:%s", len(reasons), count, listed(reasons.values()))
     if not made.items or len(failed) > most * count:
         first = failed[0] if failed else next(iter(reasons.values()), "none was found")
-        text = (
-            f"{len(failed)} of {count} recordings cannot be used, over the share of {most:g} that prepare.max_failed "
-        )
+        found = counted(count, "recording")
         if not made.items:
-            raise TooManyFailedError(f"none of {count} recordings can be used; the first: {first}", made)
-        raise TooManyFailedError(f"{text}allows; the first: {first}", made)
+            raise TooManyFailedError(f"none of {found} can be used; the first: {first}", made)
+        raise TooManyFailedError(
+            f"{len(failed)} of {found} cannot be used, over the share of {most:g} that prepare.max_failed allows; "
+            f"the first: {first}",
+            made,
+        )
 
 
 def counts(made: MelStore) -> str:
@@ -52,11 +54,11 @@ def counts(made: MelStore) -> str:
     doubles = sum(DOUBLE in reason for reason in made.left_out.values())
     failed = len(made.left_out) - doubles
     others = [f"{failed} cannot be used"] if failed else []
-    others += [f"{doubles} {'is a duplicate' if doubles == 1 else 'are duplicates'}"] if doubles else []
+    others += [counted(doubles, "is a duplicate", "are duplicates")] if doubles else []
     found = len(made.items) + len(made.left_out)
     if not others:
-        return f"{found} recordings"
-    return f"{len(made.items)} of {found} recordings ({', '.join(others)})"
+        return counted(found, "recording")
+    return f"{len(made.items)} of {counted(found, 'recording')} ({', '.join(others)})"
 
 
 def listed(reasons: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from melgan_vc.data.manifest import Item
 from melgan_vc.data.splits import SILENT, Split
 from melgan_vc.data.store import MelStore
 from melgan_vc.errors import UserError
-from melgan_vc.text import printable
+from melgan_vc.text import counted, printable
 
 log = logging.getLogger(__name__)
 NAMED = 5  # pairs that are named one by one
@@ -67,7 +67,7 @@ def check_apart(corpora: Mapping[str, Corpus]) -> None:
                 continue
             shared = real_paths(source) & real_paths(target)
             if shared:
-                count = f"{len(shared)} recording{' is' if len(shared) == 1 else 's are'}"
+                count = counted(len(shared), "recording is", "recordings are")
                 raise UserError(f"{place}, so {count} in both; give two folders that lie side by side")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from melgan_vc.data.left_out import on_a_line
 from melgan_vc.evaluation.inspection import Domain, Double
 from melgan_vc.measures.recordings import Sound
+from melgan_vc.text import counted
 
 FEW_MINUTES, ADVISED_MINUTES = 10, 60  # of a domain
 NOISY_DB = 20.0  # between sound and pauses; clean speech has 40
@@ -157,7 +158,7 @@ def of_doubles(doubles: Sequence[Double]) -> Iterator[Advice]:
     if across:
         yield Advice(
             True,
-            f"{several(len(across), 'recording is', 'recordings are')} in both domains: "
+            f"{counted(len(across), 'recording is', 'recordings are')} in both domains: "
             f"{examples([described(one) for one in across])}",
             "what is in both cannot be told apart, so nothing of it is translated",
             "take them out of one domain",
@@ -165,7 +166,7 @@ def of_doubles(doubles: Sequence[Double]) -> Iterator[Advice]:
     if within:
         yield Advice(
             False,
-            f"{several(len(within), 'pair', 'pairs')} of recordings nearly the same: "
+            f"{counted(len(within), 'pair')} of recordings nearly the same: "
             f"{examples([described(one) for one in within])}",
             "where one trains and the other is held out, the held-out measures are too good",
             "remove one of each pair",
@@ -188,11 +189,7 @@ def many(names: Sequence[str], domain: Domain) -> bool:
 
 def count(number: int, domain: Domain) -> str:
     """Return a number of a domain's recordings as the start of a sentence."""
-    return several(number, f"recording of the {domain.name} is", f"recordings of the {domain.name} are")
-
-
-def several(number: int, one: str, more: str) -> str:
-    return f"{number} {one if number == 1 else more}"
+    return counted(number, f"recording of the {domain.name} is", f"recordings of the {domain.name} are")
 
 
 def examples(names: Sequence[str], mark: str = ", ") -> str:

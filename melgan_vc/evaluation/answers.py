@@ -12,6 +12,7 @@ from melgan_vc.evaluation import documents
 from melgan_vc.evaluation.listening import COLUMNS, KINDS, Trial
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.measures.intervals import FEWEST, mean
+from melgan_vc.text import counted
 
 log = logging.getLogger(__name__)
 NO_INTERVAL = "-"  # of fewer than 5 answers
@@ -101,7 +102,7 @@ def analysed(paths: Sequence[Path], key: Path) -> str:
     """Return the result of a listening test as tables with 95 % intervals."""
     answers = read_answers(paths, read_key(key))
     listeners = len({listener for listener, _, _ in answers})
-    parts = [f"{len(answers)} answers of {listeners} {'listener' if listeners == 1 else 'listeners'}"]
+    parts = [f"{counted(len(answers), 'answer')} of {counted(listeners, 'listener')}"]
     marks: dict[str, list[float]] = {}
     wins: dict[tuple[str, str], list[bool]] = {}
     for _, trial, answer in answers:

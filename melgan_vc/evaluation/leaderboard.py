@@ -26,7 +26,7 @@ from melgan_vc.evaluation.runs import (
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 from melgan_vc.measures.better import BETTER
-from melgan_vc.text import printable
+from melgan_vc.text import counted, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -199,7 +199,7 @@ def write(folder: Path, measure: str, output: Path, trust: Sequence[str] | None 
     drawn = draw(entries, measure, output / "leaderboard.png")
     groups = comparable([one for one in entries if one.failure is None])
     best = best_bundle(folder, entries, skipped) if len(groups) == 1 else None
-    count = f"{len(entries)} run{'' if len(entries) == 1 else 's'}"
+    count = counted(len(entries), "run")
     lines = [f"{count} in {printable(folder)}, by {measure}:", "", tables(entries, measure), *skipped, ""]
     if best is not None:
         also = f", also {printable(folder / BEST_NAME)}" if link_best(best, folder) else ""

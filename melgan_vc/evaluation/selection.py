@@ -8,6 +8,7 @@ from dataclasses import replace
 from melgan_vc.data.splits import unit_hash
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation.material import DEVELOPMENT, DOMAINS, SPLITS, TEST, Clip, Material, without_suffix
+from melgan_vc.text import counted
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,8 @@ def chosen(material: Material, most: int, split: str | None = None) -> Material:
         kept = {id(one) for pair in pairs for one in pair}
         alone = sorted({one.name for clips in held_out.values() for one in clips if id(one) not in kept})
         if alone:
-            log.warning("warning: %d recordings have no partner and are not measured: %s", len(alone), ", ".join(alone))
+            count = counted(len(alone), "recording has no partner and is", "recordings have no partner and are")
+            log.warning("warning: %s not measured: %s", count, ", ".join(alone))
         held_out = {
             "source": [one for one, _ in pairs],
             "target": [replace(other, name=one.name) for one, other in pairs],

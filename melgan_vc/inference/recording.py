@@ -20,7 +20,7 @@ from melgan_vc.audio.layout import Layout
 from melgan_vc.audio.loudness import Meter
 from melgan_vc.errors import UserError
 from melgan_vc.files import check_output
-from melgan_vc.text import printable
+from melgan_vc.text import counted, printable
 
 log = logging.getLogger(__name__)
 HELD = 32 << 20  # bytes of converted sound that are kept in memory; more goes to a file without a name
@@ -155,7 +155,9 @@ class Conversion:
         """
         if not reading.replaced:
             return
-        found = f"{reading.replaced} samples are more than {HIGHEST:g} times as loud as full scale"
+        found = (
+            f"{counted(reading.replaced, 'sample is', 'samples are')} more than {HIGHEST:g} times as loud as full scale"
+        )
         if reading.replaced > MOST * reading.samples * self.layout.channels:
             raise UserError(f"{self.source.name}: {found}; export the recording again, with samples from -1 to 1")
         log.warning("warning: %s: %s; they are replaced by silence", self.source.name, found)

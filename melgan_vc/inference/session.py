@@ -10,6 +10,7 @@ import torch
 from melgan_vc.audio.cleaning import clean
 from melgan_vc.audio.layout import Layout
 from melgan_vc.inference.live import LiveSteps
+from melgan_vc.text import counted
 
 FINEST = 1e-4  # seconds that computing times are counted to
 LONGEST = 10.0  # and up to
@@ -156,7 +157,8 @@ class Session:
         """One line on how it went."""
         clock, block = self.clock, 1000 * self.block_seconds
         p50, p99 = (1000 * clock.percentile(share) for share in (0.5, 0.99))
-        replaced = f"; {self.replaced} samples were no sound and replaced by silence" if self.replaced else ""
+        bad = counted(self.replaced, "sample was", "samples were")
+        replaced = f"; {bad} no sound and replaced by silence" if self.replaced else ""
         return (
             f"{clock.seconds:.1f} s in blocks of {block:.0f} ms: computing p50 {p50:.1f} ms, p99 {p99:.1f} ms "
             f"({100 * p99 / block:.0f} % of a block), {clock.dropouts} drop-outs{replaced}"

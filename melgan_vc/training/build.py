@@ -26,6 +26,7 @@ from melgan_vc.data.work import of_settings
 from melgan_vc.errors import UserError
 from melgan_vc.losses.weighted import Weighted, WeightedLosses, grouped
 from melgan_vc.spec import AudioSpec, ChunkSpec
+from melgan_vc.text import counted
 from melgan_vc.training import ranks
 from melgan_vc.training.callbacks.checks import check_number
 from melgan_vc.training.callbacks.compiled import Compiled
@@ -229,13 +230,14 @@ def check_devices(cfg: DictConfig, found: ClusterEnvironment | None) -> int:
         )
     count, nodes = devices(cfg), cfg.trainer.num_nodes
     started = found.world_size() if found is not None else 1
+    running = f"{counted(started, 'process was', 'processes were')} started"
     several = max(started, count if isinstance(nodes, int) else 1) > 1
     if several and str(cfg.strategy.get("_target_")).endswith(".single"):
-        asked = f"trainer.devices is {count}" if count > 1 else f"{started} processes were started"
+        asked = f"trainer.devices is {count}" if count > 1 else running
         raise UserError(f"{asked}, but strategy=single trains in one process: say strategy=ddp or fsdp2")
     if found is not None and count * nodes not in (1, started):
         raise UserError(
-            f"{started} processes were started, but trainer.devices is {count} and trainer.num_nodes {nodes}: give the "
+            f"{running}, but trainer.devices is {count} and trainer.num_nodes {nodes}: give the "
             "same numbers, or leave both out"
         )
     if found is None and nodes != 1:

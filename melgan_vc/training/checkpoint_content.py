@@ -3,6 +3,7 @@
 import logging
 from typing import TYPE_CHECKING, Any
 
+from melgan_vc.text import counted
 from melgan_vc.training import ranks
 from melgan_vc.training.randomness import random_state
 
@@ -41,8 +42,8 @@ def take(checkpoint: dict[str, Any], module: "MelganVC") -> None:
         module.resumed_random_state = states[ranks.rank()]
     else:
         log.warning(
-            "warning: %d processes go on with what %d did: what is drawn in training differs from here on",
-            ranks.world(),
+            "warning: %s with what %d did: what is drawn in training differs from here on",
+            counted(ranks.world(), "process goes on", "processes go on"),
             len(states),
         )
 

@@ -20,6 +20,7 @@ from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.data.splits import RECORDED, recorded_least
 from melgan_vc.errors import UserError
 from melgan_vc.memory import keep_freed_memory
+from melgan_vc.text import counted
 from melgan_vc.training import ranks, record
 from melgan_vc.training.arithmetic import known_arithmetic
 from melgan_vc.training.build import build, build_trainer, check_devices, settings_of
@@ -255,7 +256,7 @@ def export(
         return
     bundle = snapshot(module, generator, data.audio, module.held_out)
     bundle.save(run_dir / NAME)
-    log.info("bundle: %s (%d batches)", run_dir / NAME, module.batch_count)
+    log.info("bundle: %s (%s)", run_dir / NAME, counted(module.batch_count, "batch", "batches"))
     for path in (run_dir / NAME, run_dir / BEST_NAME):
         if path.is_file():
             kept = load_own(path, module).provenance

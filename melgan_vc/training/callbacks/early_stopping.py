@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning as L
 
+from melgan_vc.text import counted
 from melgan_vc.training.callbacks.checks import check_number, check_whole
 from melgan_vc.training.held_out import HeldOut, HeldOutListener, Monitor
 from melgan_vc.training.module import MelganVC
@@ -46,7 +47,7 @@ class EarlyStopping(HeldOutListener):
         self.without += 1
         if self.without >= self.patience:
             name, best = self.monitor.measure, self.monitor.sign * self.best
-            log.info("no gain in %s over %d validations (best %.3f): ending here", name, self.without, best)
+            log.info("no gain in %s over %s (best %.3f): ending here", name, counted(self.without, "validation"), best)
 
     def state_dict(self) -> dict[str, Any]:
         return {"measure": self.monitor.measure, "best": self.best, "without": self.without}
