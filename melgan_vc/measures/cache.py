@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from melgan_vc.config.paths import expand_user
+from melgan_vc.text import printable
 
 log = logging.getLogger(__name__)
 NAME = "measures.sqlite"
-MOST = 200_000  # results that are kept; each has about 100 bytes, or 5,000 for a speaker
+LARGEST = 256 << 20  # bytes of results that are kept; one has about 100, or 5,000 a second for a speaker
+REVISION = 1  # of the measures' own code; results of another one are not used
 WAIT = 30.0  # seconds for another process that writes
 
 Measure = Callable[[np.ndarray, int], Any]  # of a waveform (N,) at a sample rate in Hz
@@ -36,8 +38,8 @@ def default_folder() -> Path:
 class MeasureCache:
     """A database of results; without one, where it cannot be used, results are kept in memory alone.
 
-    What cannot be read is measured again. Results of damaged or foreign files are numbers and texts at worst, for they
-    are JSON.
+    What cannot be read is measured again, and a damaged database is begun anew. Results of foreign files are numbers
+    and texts at worst, for they are JSON.
 
     Args:
         folder: that holds the database; it is made where it does not exist.
@@ -46,24 +48,44 @@ class MeasureCache:
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         self.known: dict[str, Any] = {}
+        self.usable = True
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with closing(self.connect()) as database, database:
-                database.execute("CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
-                database.execute(
-                    "DELETE FROM results WHERE rowid <= (SELECT max(rowid) FROM results) - ?", (MOST,)
-                )  # the oldest
-            self.usable = True
+            self.prepare()
         except (OSError, sqlite3.Error) as error:
-            self.give_up(error)
+            self.recover(error)
+
+    def prepare(self) -> None:
+        """Make the table where there is none, and forget the older half where more than ``LARGEST`` is kept."""
+        with closing(self.connect()) as database, database:
+            database.execute("CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+            pages, free, size = (
+                database.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+            if (pages - free) * size > LARGEST:  # the pages that this frees are filled again
+                database.execute("DELETE FROM results WHERE rowid <= (SELECT avg(rowid) FROM results)")
 
     def connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=WAIT)
 
-    def give_up(self, error: Exception) -> None:
-        """Do without the database from now on."""
+    def recover(self, error: Exception) -> None:
+        """Set a damaged database aside and begin a new one; do without one, with a warning, after any other error."""
+        if type(error) is sqlite3.DatabaseError:  # its subclasses stand for locks, rights or a full disk
+            try:
+                self.path.replace(self.path.with_name(f"{NAME}.damaged"))
+                self.path.with_name(f"{NAME}-journal").unlink(missing_ok=True)
+                self.prepare()
+                return
+            except (OSError, sqlite3.Error) as another:
+                error = another
         self.usable = False
-        log.info("%s: not used as a cache of measures (%s); all is measured again", self.path, error)
+        log.warning(
+            "warning: %s: cannot be used (%s), so measures are not kept for the next evaluation; "
+            "set MELGAN_VC_CACHE to a folder for them",
+            printable(self.path),
+            error,
+        )
 
     def read(self, key: str) -> Any:
         """Return a result; None where it is not known."""
@@ -73,8 +95,10 @@ class MeasureCache:
                     found = database.execute("SELECT value FROM results WHERE key = ?", (key,)).fetchone()
                 if found is not None:
                     self.known[key] = json.loads(found[0])
-            except (OSError, sqlite3.Error, ValueError, RecursionError) as error:
-                self.give_up(error)
+            except (OSError, sqlite3.Error) as error:
+                self.recover(error)
+            except (ValueError, TypeError, RecursionError):
+                return None  # of this one alone, which is then written again
         return self.known.get(key)
 
     def write(self, key: str, value: Any) -> None:
@@ -85,7 +109,7 @@ class MeasureCache:
                 with closing(self.connect()) as database, database:
                     database.execute("INSERT OR REPLACE INTO results VALUES (?, ?)", (key, json.dumps(value)))
             except (OSError, sqlite3.Error) as error:
-                self.give_up(error)
+                self.recover(error)
 
     def texts(self, measure: Measure, identity: str) -> Measure:
         """Return a measure whose results are texts, remembered."""
@@ -99,7 +123,9 @@ class MeasureCache:
         """Return a measure whose results are arrays (K, E) in float32, remembered."""
 
         def right(value: Any) -> bool:
-            return isinstance(value, list) and all(isinstance(row, list) for row in value)
+            rows = value if isinstance(value, list) and all(isinstance(row, list) for row in value) else [[None]]
+            every = all(isinstance(one, int | float) for row in rows for one in row)
+            return every and len({len(row) for row in rows}) <= 1
 
         def listed(value: np.ndarray) -> list[list[float]]:
             return np.asarray(value, np.float32).tolist()
@@ -142,8 +168,8 @@ class MeasureCache:
 
 
 def identity(name: str, *packages: str) -> str:
-    """Return a measure's name with the versions of the packages that compute it."""
-    return " ".join([name, *(f"{package}={installed_version(package)}" for package in packages)])
+    """Return a measure's name with the revision of its code and the versions of the packages that compute it."""
+    return " ".join([f"{REVISION} {name}", *(f"{package}={installed_version(package)}" for package in packages)])
 
 
 def installed_version(package: str) -> str:
