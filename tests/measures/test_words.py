@@ -1,11 +1,13 @@
+import itertools
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from melgan_vc.errors import UserError
 from melgan_vc.measures import words
-from melgan_vc.measures.words import PocketSphinx, Whisper, best_installed, error_rates, plain, usable
+from melgan_vc.measures.words import PocketSphinx, Whisper, best_installed, error_rates, first_windows, plain, usable
 
 SENTENCE = "the judge would rather measure the bridge twice and trust a rough guess"
 
@@ -38,6 +40,11 @@ def test_whisper_hears_a_sentence_with_packaged_weights(voice: tuple[np.ndarray,
     moving = 0.3 * np.random.default_rng(0).standard_normal(32000) * np.sin(np.arange(32000) / 1500)
     assert len(recognise(moving.astype(np.float32), 16000)) < 200, "it writes no more than could be said"
     assert recognise(np.zeros(8000, np.float32), 16000) == ""
+
+
+def test_a_recogniser_that_goes_on_by_little_at_a_time_is_ended() -> None:
+    pieces = (SimpleNamespace(seek=number, text=str(number)) for number in itertools.count())
+    assert list(first_windows(pieces, 4)) == ["0", "1", "2", "3"]
 
 
 def test_weights_that_are_not_those_that_were_checked_are_refused(monkeypatch) -> None:
