@@ -7,8 +7,9 @@ from dataclasses import replace
 from melgan_vc.evaluation.protocol import Summary
 from melgan_vc.measures.quality import Quality, Scores, quality_of
 
-MANY = 1 / 3  # of the words, with which a conversion is of no use
-GRADES = ((0.95, "nearly all"), (0.85, "most"), (1 - MANY, "more than two thirds"), (0.0, "too few"))  # of words kept
+MANY, ALL = 1 / 3, 0.95  # of the words: with those lost a conversion is of no use, or holds none
+LITTLE = 0.1  # likeness, with which nobody would say that a voice was converted
+GRADES = ((0.95, "nearly all"), (0.85, "most"), (-math.inf, "more than two thirds of the"))  # of words kept
 SOUNDS = ((0.9, "natural"), (0.75, "slightly damaged"), (0.5, "damaged"), (-math.inf, "badly damaged"))
 
 
@@ -32,7 +33,9 @@ def value(line: Summary, name: str) -> float:
 
 
 def voice_verdict(summary: Sequence[Summary], rivals: Sequence[str]) -> str:
-    """Return how good the conversions are as one sentence: words, sound, voice and melody, then the quality.
+    """Return how good the conversions are: first what is wrong, then words, sound, voice and melody.
+
+    Each part stands beside that of the source, of the best conversion without training and of the target.
 
     Args:
         summary: of all kinds.
@@ -40,55 +43,86 @@ def voice_verdict(summary: Sequence[Summary], rivals: Sequence[str]) -> str:
     """
     lines = {line.kind: line for line in summary}
     qualities = voice_quality(summary)
-    ours = qualities["converted"]
-    parts = [words(lines), sound(lines, ours), voice(ours), melody(lines)]
-    described = "; ".join(part for part in parts if part)
-    return f"{standing(lines, qualities, rivals)} {described[:1].upper()}{described[1:]}."
-
-
-def standing(lines: Mapping[str, Summary], qualities: Mapping[str, Quality], rivals: Sequence[str]) -> str:
-    """Return whether the model is of use, and whether it beats conversions that need no training."""
-    ours = qualities["converted"].total
-    lost = value(lines["converted"], "wer") - floored(value(lines["target"], "wer"))
-    if lost >= MANY:
-        return f"The model is NOT usable yet: {'all' if lost >= 1 else format(lost, '.0%')} of the words are lost."
-    if math.isnan(ours):
-        return "The quality could NOT be measured; the parts that could be:"
     known = {rival: qualities[rival].total for rival in rivals if not math.isnan(qualities[rival].total)}
-    figures = f"quality {ours:.2f} of 1"
+    others = ["source", *sorted(known, key=known.__getitem__)[-1:], "target"]
+    beside = [lines[kind] for kind in others]
+    parts = [words(lines, beside), sound(lines, qualities["converted"], beside), voice(qualities, others)]
+    described = "; ".join([*parts, *melody(lines["converted"], beside)])
+    return f"{standing(lines, qualities, known)} {described[:1].upper()}{described[1:]}."
+
+
+def standing(lines: Mapping[str, Summary], qualities: Mapping[str, Quality], known: Mapping[str, float]) -> str:
+    """Return whether the model is of use, and whether it beats conversions that need no training.
+
+    Args:
+        lines, qualities: of all kinds.
+        known: the quality of the conversions that need no training.
+    """
+    ours = qualities["converted"]
+    lost = lost_words(lines)
+    if lost >= MANY:
+        share = "all" if lost >= ALL else format(lost, ".0%")
+        return f"The model is NOT usable yet: {share} of the words are lost."
+    if ours.likeness < LITTLE:
+        return "The model does NOT convert yet: the voice is still the source's."
+    if math.isnan(ours.total):
+        return "The quality could NOT be measured; the parts that could be:"
+    figure = f"quality {ours.total:.2f} of 1"
     if not known:
-        return f"The conversions have {figures}."
-    others = ", ".join(f"{rival} {one:.2f}" for rival, one in known.items())
-    better = all(ours > one for one in known.values())
-    return f"The model {'beats' if better else 'does NOT beat'} what needs no training: {figures} ({others})."
+        return f"The conversions have {figure}."
+    others = ", ".join(f"{rival}: {one:.2f}" for rival, one in known.items())
+    better = all(ours.total > one for one in known.values())
+    return f"The model {'beats' if better else 'does NOT beat'} conversions without training: {figure} ({others})."
 
 
-def words(lines: Mapping[str, Summary]) -> str:
-    found = value(lines["converted"], "wer")
-    if math.isnan(found):
+def lost_words(lines: Mapping[str, Summary]) -> float:
+    """Return the word error rate of the conversions beyond the target's own; NaN where it was not measured."""
+    return value(lines["converted"], "wer") - floored(value(lines["target"], "wer"))
+
+
+def words(lines: Mapping[str, Summary], beside: Sequence[Summary]) -> str:
+    lost = lost_words(lines)
+    if math.isnan(lost):
         return "words were not measured"
-    natural = floored(value(lines["target"], "wer"))
-    kept = next(name for least, name in GRADES if 1 - max(found - natural, 0.0) >= least or least == 0.0)
-    return f"{kept} words are kept (word error rate {found:.2f}, the target's own recordings {natural:.2f})"
+    figure = f"word error rate {value(lines['converted'], 'wer'):.2f}"
+    others = listed(beside, "wer", ".2f")
+    if lost >= MANY:  # which is said already
+        return figure + "".join(f" ({one})" for one in others)
+    kept = next(name for least, name in GRADES if 1 - lost > least)
+    return f"{kept} words are kept ({'; '.join([figure, *others])})"
 
 
-def sound(lines: Mapping[str, Summary], ours: Quality) -> str:
-    found, natural = (value(lines[kind], "distillmos") for kind in ("converted", "target"))
+def sound(lines: Mapping[str, Summary], ours: Quality, beside: Sequence[Summary]) -> str:
     if math.isnan(ours.naturalness):
         return "naturalness was not measured"
     grade = next(name for least, name in SOUNDS if ours.naturalness >= least)
-    return f"the sound is {grade} (DistillMOS {found:.1f} of 5, the target's own recordings {natural:.1f})"
+    figure = f"DistillMOS {value(lines['converted'], 'distillmos'):.1f} of 5"
+    return f"the sound is {grade} ({'; '.join([figure, *listed(beside, 'distillmos', '.1f')])})"
 
 
-def voice(ours: Quality) -> str:
-    if math.isnan(ours.likeness):
+def voice(qualities: Mapping[str, Quality], others: Sequence[str]) -> str:
+    found = qualities["converted"].likeness
+    if math.isnan(found):
         return "likeness was not measured"
-    return f"the voice is {ours.likeness:.0%} of the way from the source's to the target's"
+    known = {kind: qualities[kind].likeness for kind in others[1:-1]}  # source and target are its scale
+    rest = "".join(f" ({kind}: {one:.0%})" for kind, one in known.items())
+    return f"the voice is {found:.0%} of the way from the source's to the target's{rest}"
 
 
-def melody(lines: Mapping[str, Summary]) -> str:
-    found = value(lines["converted"], "f0_cents")
-    return "" if math.isnan(found) else f"the pitch is {found:.0f} cents off the target's recordings of the sentences"
+def melody(ours: Summary, beside: Sequence[Summary]) -> list[str]:
+    """Return how far the pitch is off, where it was measured: against the target's recordings of the sentences."""
+    found = value(ours, "f0_cents")
+    if math.isnan(found):
+        return []
+    rest = "".join(f" ({one})" for one in listed(beside[:-1], "f0_cents", ".0f"))
+    return [f"the pitch is off by {found:.0f} cents{rest}"]
+
+
+def listed(lines: Sequence[Summary], name: str, form: str) -> list[str]:
+    """Return a mean of each kind that has it, as one text; no text where none has."""
+    known = {line.kind: value(line, name) for line in lines}
+    found = [f"{kind}: {one:{form}}" for kind, one in known.items() if not math.isnan(one)]
+    return [", ".join(found)] if found else []
 
 
 def floored(found: float) -> float:

@@ -18,6 +18,7 @@ from melgan_vc.evaluation.quality import voice_verdict
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 from melgan_vc.measures.intervals import Mean
+from melgan_vc.measures.words import FLOORS
 from melgan_vc.nested import flat, jsonable
 
 log = logging.getLogger(__name__)
@@ -31,12 +32,12 @@ VERSION = 4  # of how things are measured; figures of different ones are not com
 
 
 def columns(sound: str, summary: Sequence[Summary]) -> list[str]:
-    """The measures that a table shows: the most telling ones of voices or music that were taken."""
+    """Return the measures that a table shows: the most telling ones of voices or music that were asked for."""
     return [name for name in (VOICE if sound == "voice" else MUSIC) if any(has(line, name) for line in summary)]
 
 
 def has(line: Summary, name: str) -> bool:
-    return name in line.whole or (name in line.means and line.means[name].count > 0)
+    return name in line.whole or name in line.means
 
 
 def table(summary: Sequence[Summary], names: Sequence[str]) -> str:
@@ -69,6 +70,12 @@ def verdicts(summary: Sequence[Summary], about: Mapping[str, Any]) -> list[str]:
     found = []
     if about["sound"] == "voice":
         found.append(voice_verdict(summary, about["baselines"]))
+        floor = FLOORS.get(str(about.get("recogniser")))
+        if floor is not None:
+            found.append(
+                f"{about['recogniser']} gets about {floor:.0%} of the characters of natural speech wrong (CER "
+                f"{floor:.2f}): its error rates compare conversions, and do not count the words that are lost."
+            )
     elif about["baselines"]:
         found.append(verdict(summary, about["baselines"]))
     if about["sound"] == "music":

@@ -12,7 +12,8 @@ naturalness DistillMOS                        the lowest score, 1               
 =========== ================================= ===================================== ==============================
 
 So a copy of the source has no likeness, one sentence of the target for whatever comes in has no words, noise has
-neither naturalness nor words, and none of them has any quality.
+neither naturalness nor words, and none of them has any quality. A part that is 0 makes the quality 0 even where another
+part cannot be measured, as noise has no speaker.
 """
 
 import math
@@ -55,10 +56,9 @@ class Quality:
     @property
     def total(self) -> float:
         """The harmonic mean of likeness and words, times naturalness."""
-        both = self.words + self.likeness
-        if math.isnan(both) or math.isnan(self.naturalness):
-            return math.nan
-        return 2 * self.words * self.likeness / both * self.naturalness if both > 0 else 0.0
+        if 0.0 in (self.words, self.likeness, self.naturalness):
+            return 0.0
+        return 2 * self.words * self.likeness / (self.words + self.likeness) * self.naturalness
 
 
 def quality_of(found: Scores, source: Scores, target: Scores) -> Quality:

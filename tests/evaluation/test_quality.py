@@ -4,6 +4,7 @@ import pytest
 
 from melgan_vc.evaluation.protocol import Summary
 from melgan_vc.evaluation.quality import voice_quality, voice_verdict
+from melgan_vc.evaluation.report import verdicts
 from melgan_vc.measures.intervals import Mean
 from melgan_vc.measures.quality import Quality
 
@@ -50,6 +51,32 @@ def test_verdict_says_what_is_wrong_before_it_praises() -> None:
     text = voice_verdict(summary(**damaged), ["WORLD"])
     assert "beats" not in text and "NOT usable yet: 38% of the words are lost" in text
     good = voice_verdict(summary(cer=0.02, wer=0.05, distillmos=3.9, to_target=0.88, f0_cents=120.0), ["WORLD"])
-    assert good.startswith("The model beats what needs no training: quality 0.8")
-    assert "Nearly all words are kept" in good and "120 cents off" in good and "92% of the way" in good
-    assert "does NOT beat" in voice_verdict(summary(**WORLD | {"distillmos": 3.0}), ["WORLD"])
+    assert good.startswith("The model beats conversions without training: quality 0.8")
+    assert "Nearly all words are kept (word error rate 0.05; source: 0.02, WORLD: 0.04, target: 0.02)" in good
+    assert "the sound is natural (DistillMOS 3.9 of 5; source: 4.1, WORLD: 3.5, target: 4.2)" in good
+    assert "92% of the way from the source's to the target's (WORLD: 8%)" in good
+    assert good.endswith("the pitch is off by 120 cents (source: 700, WORLD: 260).")
+    poor = voice_verdict(summary(**WORLD | {"distillmos": 1.2, "to_target": 0.65}), ["WORLD"])
+    assert poor.startswith("The model does NOT beat conversions without training: quality 0.03 of 1 (WORLD: 0.12).")
+
+
+CHEATS = {
+    "a copy of the source": (SOURCE, "does NOT convert yet: the voice is still the source's"),
+    "one sentence of the target": (NATURAL | {"cer": 0.78, "wer": 1.05}, "NOT usable yet: all of the words are lost"),
+    "noise": ({"cer": 0.97, "wer": 1.0, "distillmos": 1.1}, "NOT usable yet: all of the words are lost"),
+    "half of the words": (NATURAL | {"cer": 0.3, "wer": 0.52}, "NOT usable yet: 50% of the words are lost"),
+}
+
+
+@pytest.mark.parametrize("cheat", CHEATS)
+def test_the_verdict_says_what_a_person_would(cheat: str) -> None:
+    figures, expected = CHEATS[cheat]
+    assert expected in voice_verdict(summary(**figures), ["WORLD"])
+    assert quality(**figures) == 0 or cheat == "half of the words"
+
+
+def test_the_floor_of_a_weak_recogniser_is_said_beside_its_figures() -> None:
+    figures = summary(**NATURAL)
+    about = {"sound": "voice", "baselines": ["WORLD"], "recogniser": "PocketSphinx"}
+    assert "17% of the characters of natural speech wrong" in verdicts(figures, about)[1]
+    assert len(verdicts(figures, about | {"recogniser": "Whisper base"})) == 1
