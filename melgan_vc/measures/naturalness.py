@@ -19,7 +19,7 @@ from melgan_vc.errors import UserError
 
 log = logging.getLogger(__name__)
 RATED_RATE = 16000  # Hz
-DNSMOS_MODELS = ("sig_bak_ovr.onnx", "model_v8.onnx")
+DNSMOS_MODEL = "dnsmos_models/sig_bak_ovr.onnx"
 SHORTEST = 0.2  # seconds; a score of less would be one of the padding
 QUIETEST = 1e-4  # peak of what nobody would call speech
 
@@ -61,7 +61,8 @@ class Dnsmos:
     """Overall quality by DNSMOS P.835 (arXiv:2110.01763), trained on speech with background noise.
 
     A recording shorter than its window of 9.01 s is repeated until it fills one. Its authors' script repeats it further
-    and averages over up to nine windows of the same sound, which costs nine times as much.
+    and averages over up to nine windows of the same sound, which costs nine times as much, and computes a model of
+    P.808, too.
 
     Raises:
         UserError: a package is not installed.
@@ -77,12 +78,11 @@ class Dnsmos:
             raise missing("DNSMOS", "pip install --no-deps speechmos; pip install onnxruntime", error) from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # more spin while they wait, and slow others down
-        models = [str(resources.files("speechmos") / "dnsmos_models" / name) for name in DNSMOS_MODELS]
+        model = str(resources.files("speechmos") / DNSMOS_MODEL)
         self.window = int(dnsmos.INPUT_LENGTH * RATED_RATE)
-        self.predictor = dnsmos.DNSMOS(*models)
-        self.predictor.onnx_sess, self.predictor.p808_onnx_sess = (
-            onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]) for model in models
-        )
+        self.seconds = dnsmos.INPUT_LENGTH
+        self.network = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self.fitted = dnsmos.DNSMOS.get_polyfit_val  # which reads nothing of its instance
 
     def __call__(self, waveform: np.ndarray, sample_rate: int) -> float:
         speech = rated(waveform, sample_rate)
@@ -91,7 +91,10 @@ class Dnsmos:
         if len(speech) < self.window:
             speech = np.resize(speech, self.window)  # repeats it
         scaled = speech / max(1.0, float(np.abs(speech).max()))
-        return float(self.predictor(scaled, RATED_RATE, False)["ovrl_mos"])
+        starts = range(0, RATED_RATE * (int(len(scaled) // RATED_RATE - self.seconds) + 1), RATED_RATE)
+        windows = [scaled[start : start + self.window] for start in starts]
+        raw = [self.network.run(None, {"input_1": one[None]})[0][0] for one in windows if len(one) == self.window]
+        return float(np.mean([self.fitted(None, *scores, False)[-1] for scores in raw]))
 
 
 def missing(name: str, remedy: str, error: ImportError) -> UserError:
