@@ -9,7 +9,9 @@ from pathlib import Path
 from melgan_vc.text import printable
 
 log = logging.getLogger(__name__)
-SUFFIXES = (".normalized.txt", ".txt", ".lab")  # of LibriTTS, VCTK and many, and the Montreal Forced Aligner
+SUFFIXES = (".normalized.txt", ".txt", ".lab")  # of LibriTTS, many, and the Montreal Forced Aligner
+MICROPHONE = re.compile(r"_mic\d$")  # that VCTK's names of recordings end with, and those of its texts do not
+TIMED = re.compile(r"\s*(#|[\d.]+\s+[\d.]+\s)")  # how labels of phones begin, with their times
 FESTIVAL_LIST, LIBRISPEECH_LISTS = "txt.done.data", "*.trans.txt"
 FESTIVAL = re.compile(r'^\(\s*(\S+)\s+"(.*)"\s*\)$')
 LARGEST_TEXT, LARGEST_LIST = 20_000, 20_000_000  # bytes
@@ -20,18 +22,21 @@ def transcripts(paths: Mapping[str, Path]) -> dict[str, str]:
 
     Args:
         paths: of recordings, by name. The transcript of ``a.wav`` is ``a.txt``, ``a.normalized.txt`` or ``a.lab``
-            beside it, else its line in Festival's ``txt.done.data`` in its folder or the neighbouring folder ``etc``,
-            else its line in a file ``*.trans.txt`` of its folder.
+            beside it, or ``txt/SPEAKER/a.txt`` as VCTK has it, else its line in Festival's ``txt.done.data`` in its
+            folder or the neighbouring folder ``etc``, else its line in a file ``*.trans.txt`` of its folder. Labels
+            with times are no transcript.
     """
     found = {name: beside(path) or listed(path.parent).get(path.stem) for name, path in paths.items()}
     return {name: text for name, text in found.items() if text}
 
 
 def beside(path: Path) -> str | None:
-    """Return the text of the file beside a recording, on one line."""
-    for suffix in SUFFIXES:
-        text = read(path.with_name(path.stem + suffix), LARGEST_TEXT)
-        if text is not None:
+    """Return the text of the file beside a recording, or where VCTK has it, on one line."""
+    speaker = path.parent
+    vctk = speaker.parent.parent / "txt" / speaker.name / f"{MICROPHONE.sub('', path.stem)}.txt"
+    for place in (*(path.with_name(path.stem + suffix) for suffix in SUFFIXES), vctk):
+        text = read(place, LARGEST_TEXT)
+        if text is not None and not TIMED.match(text):
             return " ".join(text.split()) or None
     return None
 

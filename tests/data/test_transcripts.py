@@ -19,7 +19,15 @@ def test_transcripts_of_all_layouts_are_found(tmp_path: Path) -> None:
         '( arctic_a0001 "Author of the danger trail, etc." )\n( x "" )\n',
     )
     write(tmp_path / "speech/84-121.trans.txt", "84-121-0000 GO DO YOU HEAR\n84-121-0001\n")
-    names = ("plain/one.flac", "libritts/a.wav", "cmu_us_slt_arctic/wav/arctic_a0001.wav", "speech/84-121-0000.flac")
+    write(tmp_path / "txt/p225/p225_001.txt", "Please call Stella.\n")
+    write(tmp_path / "plain/two.lab", "0 1200000 pau\n1200000 2300000 ae\n")
+    names = (
+        "plain/one.flac",
+        "libritts/a.wav",
+        "cmu_us_slt_arctic/wav/arctic_a0001.wav",
+        "speech/84-121-0000.flac",
+        "wav48_silence_trimmed/p225/p225_001_mic1.flac",
+    )
     paths = {name: tmp_path / name for name in (*names, "plain/two.flac", "speech/84-121-0001.flac")}
     found = transcripts(paths)
     assert [found[name] for name in names] == [
@@ -27,6 +35,7 @@ def test_transcripts_of_all_layouts_are_found(tmp_path: Path) -> None:
         "normalised",
         "Author of the danger trail, etc.",
         "GO DO YOU HEAR",
+        "Please call Stella.",
     ]
     assert len(found) == len(names), "none is made up"
 
