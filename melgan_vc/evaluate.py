@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from melgan_vc.bundle_header import locate, read_header
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 DOMAINS = ("source", "target")
+OF_VOICES = ("recogniser", "naturalness", "pitch", "mcd")  # settings that music does not use
 HOURS = 0.5  # of recordings that are looked at for what the page says of them
 
 
@@ -45,6 +47,8 @@ def main(cfg: DictConfig) -> None:
     trust = check_trust(cfg.trust)
     run = run_config(path, trust)
     music = (cfg.sound or sound_of(run)) == "music"
+    if music:
+        refuse_settings_of_voices(HydraConfig.get().overrides.task)
     converter = Converter.load(path, cfg.device, cfg.overlap, trust)
     inverter = instantiate(cfg.inversion, "inversion", Inversion, trust, spec=converter.bundle.audio)
     offline = OfflineConverter(converter, inverter)
@@ -98,6 +102,17 @@ def check_pairs(cfg: DictConfig) -> None:
     for one, other in (("source", "target"), ("training_source", "training_target")):
         if bool(cfg[one]) != bool(cfg[other]):
             raise UserError(f"give {one} and {other} both, or neither")
+
+
+def refuse_settings_of_voices(overrides: Sequence[str]) -> None:
+    """Refuse overrides that change nothing where music is measured."""
+    keys = {override.partition("=")[0].lstrip("+~") for override in overrides}
+    idle = sorted(key for key in keys if key.partition(".")[0] in OF_VOICES)
+    if idle:
+        raise UserError(
+            f"{', '.join(idle)} has no effect: the run is of music, which has no words, naturalness or F0 measured; "
+            "leave it out, or say sound=voice"
+        )
 
 
 def recording_folders(cfg: DictConfig, run: DictConfig | None) -> list[Path]:
@@ -223,24 +238,29 @@ def for_voices(
 ) -> "tuple[VoiceProtocol, dict[str, Convert]]":
     """Return the protocol for voices, and the conversions to compare with."""
     from melgan_vc.config.instantiation import instantiate
-    from melgan_vc.evaluation.baselines import VOICES, statistics
+    from melgan_vc.evaluation.baselines import VOICES, remembered_statistics
     from melgan_vc.evaluation.material import first_minutes
-    from melgan_vc.evaluation.voice_protocol import VoiceProtocol
+    from melgan_vc.evaluation.voice_protocol import OF_WORLD, VoiceProtocol
     from melgan_vc.measures.cache import MeasureCache, default_folder, identity
     from melgan_vc.measures.naturalness import installed
     from melgan_vc.measures.pitch import tracker
-    from melgan_vc.measures.voice import speaker_embedder
+    from melgan_vc.measures.voice import nobody, usable_embedder
     from melgan_vc.measures.words import usable
+    from melgan_vc.measures.world import is_installed
 
     rate, stride = offline.audio.sample_rate, offline.converter.chunked.hop
     cache = MeasureCache(default_folder())
-    embed = cache.arrays(speaker_embedder(), identity("speaker", "resemblyzer"))
+    embedder = usable_embedder()
+    embed = cache.arrays(embedder, identity("speaker", "resemblyzer")) if embedder else nobody
     build = partial(instantiate, cfg.recogniser, "recogniser", trust=check_trust(cfg.trust))
     recogniser = usable(build if cfg.get("recogniser") else None)
     known_words = getattr(recogniser, "identity", None)  # of a recogniser of the user's own nothing is remembered
     raters = {
         name: cache.numbers(rate, identity(name, *rate.packages)) for name, rate in installed(cfg.naturalness).items()
     }
+    absent = [name for name in cfg.naturalness if name not in raters]
+    absent += ["cer", "wer"] if cfg.get("recogniser") and not recogniser else []
+    absent += [] if is_installed() else OF_WORLD if material.parallel else ["mcd"]
     protocol = VoiceProtocol(
         offline.front_end,
         stride,
@@ -250,15 +270,20 @@ def for_voices(
         recognise=cache.texts(recogniser, known_words) if recogniser and known_words else recogniser,
         recogniser=getattr(recogniser, "name", None),
         raters=raters,
+        absent=absent,
         track=tracker(cfg.pitch),
         texts=texts_of(material, waveforms, round(cfg.seconds * rate)),
         **cfg.mcd,
     )
+    if "mcd" in absent:  # no WORLD, which is said already
+        return protocol, {}
     known = [
         material.training.get(domain) or material.held_out[domain] for domain in DOMAINS
     ]  # which is in their favour
     try:
-        source, target = (statistics(first_minutes(clips, cfg.minutes, rate), rate) for clips in known)
+        source, target = (
+            remembered_statistics(cache, first_minutes(clips, cfg.minutes, rate), rate) for clips in known
+        )
     except UserError as error:
         log.warning("warning: no conversions to compare with: %s", error)
         return protocol, {}

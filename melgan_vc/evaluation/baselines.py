@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from melgan_vc.errors import UserError
-from melgan_vc.measures.world import Parts, apart, together, world
+from melgan_vc.measures.cache import MeasureCache, identity
+from melgan_vc.measures.world import Parts, apart, pitch_and_envelope, raised, together, world
 
 log = logging.getLogger(__name__)
 COEFFICIENTS = 40  # that an envelope is coded by
@@ -32,6 +33,27 @@ class Statistics:
     coded: np.ndarray
     envelope: np.ndarray
 
+    def packed(self) -> np.ndarray:
+        """All of it in one row (1, 2 + 2 · COEFFICIENTS + F)."""
+        return np.concatenate([self.pitch, self.coded.ravel(), self.envelope])[None]
+
+    @classmethod
+    def unpacked(cls, row: np.ndarray) -> "Statistics":
+        """Return what :meth:`packed` made a row of."""
+        pitch, coded, envelope = np.split(row[0].astype(float), [2, 2 + 2 * COEFFICIENTS])
+        return cls((float(pitch[0]), float(pitch[1])), coded.reshape(2, -1), envelope)
+
+
+def remembered_statistics(cache: MeasureCache, recordings: Iterable[np.ndarray], sample_rate: int) -> Statistics:
+    """Return :func:`statistics`, computed only where the cache does not hold them."""
+    known = list(recordings)
+    lengths = ",".join(str(len(one)) for one in known)
+    recall = cache.arrays(
+        lambda _, rate: statistics(known, rate).packed(),
+        identity(f"statistics {lengths}", "pyworld-prebuilt", "pyworld"),
+    )
+    return Statistics.unpacked(recall(np.concatenate([*known, np.zeros(0, np.float32)]), sample_rate))
+
 
 def statistics(recordings: Iterable[np.ndarray], sample_rate: int) -> Statistics:
     """Return the statistics of waveforms (N,) of one speaker; one that WORLD fails on is skipped with a warning.
@@ -42,16 +64,17 @@ def statistics(recordings: Iterable[np.ndarray], sample_rate: int) -> Statistics
     pitches, coded, envelopes = [], [], []
     for waveform in recordings:
         try:
-            parts = apart(waveform, sample_rate)
-            coded.append(code(parts))
+            raised_waveform, rate = raised(waveform, sample_rate)
+            f0, envelope, _ = pitch_and_envelope(raised_waveform, rate)
+            coded.append(code(envelope, rate))
         except (UserError, OSError, MemoryError):  # WORLD is not installed, or the machine is at its end
             raise
         except Exception as error:  # of WORLD, such as for a recording of a few samples
             log.warning("warning: a training recording cannot be taken apart: %s; skipped", error)
             continue
-        voiced = parts.f0 > 0
-        pitches.append(np.log(parts.f0[voiced]))
-        envelopes.append(np.log(np.maximum(parts.envelope[voiced], SMALLEST)))
+        voiced = f0 > 0
+        pitches.append(np.log(f0[voiced]))
+        envelopes.append(np.log(np.maximum(envelope[voiced], SMALLEST)))
     count = sum(map(len, pitches))
     if count < 2:
         raise UserError("the recordings for baselines hold no voice; give recordings of speech")
@@ -63,10 +86,10 @@ def statistics(recordings: Iterable[np.ndarray], sample_rate: int) -> Statistics
     )
 
 
-def code(parts: Parts) -> np.ndarray:
+def code(envelope: np.ndarray, sample_rate: int) -> np.ndarray:
     """Envelopes (T, F) as a few coefficients (T, COEFFICIENTS) each."""
-    envelope = np.ascontiguousarray(np.maximum(parts.envelope, SMALLEST))
-    return world().code_spectral_envelope(envelope, parts.sample_rate, COEFFICIENTS)
+    audible = np.ascontiguousarray(np.maximum(envelope, SMALLEST))
+    return world().code_spectral_envelope(audible, sample_rate, COEFFICIENTS)
 
 
 def decode(coded: np.ndarray, like: Parts) -> np.ndarray:
@@ -85,7 +108,8 @@ def moved_pitch(f0: np.ndarray, source: Statistics, target: Statistics) -> np.nd
 def transferred(sample_rate: int, source: Statistics, target: Statistics, waveform: np.ndarray) -> np.ndarray:
     """A waveform (N,) whose log F0 and coded envelope have the target's means and variances."""
     parts = apart(waveform, sample_rate)
-    coded = (code(parts) - source.coded[0]) / np.maximum(source.coded[1], 1e-6) * target.coded[1] + target.coded[0]
+    coded = code(parts.envelope, parts.sample_rate)
+    coded = (coded - source.coded[0]) / np.maximum(source.coded[1], 1e-6) * target.coded[1] + target.coded[0]
     moved = replace(parts, f0=moved_pitch(parts.f0, source, target), envelope=decode(coded, parts))
     return together(moved, len(waveform), sample_rate)
 

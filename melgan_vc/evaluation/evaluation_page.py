@@ -90,7 +90,8 @@ def part(evaluations: Sequence[Evaluation], heading: str) -> dict[str, Any]:
     """
     summary = [line for one in evaluations for line in one.summary]
     measures = [name for name in COLUMNS if any(report.has(line, name) for line in summary)]
-    ranking = next((name for name in RANKED_BY if name in measures), None)
+    known = {name for line in summary for name, one in line.means.items() if one.count}
+    ranking = next((name for name in RANKED_BY if name in known), None)
     return {
         "heading": heading,
         "split": evaluations[0].record.get("split"),

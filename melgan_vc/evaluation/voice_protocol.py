@@ -1,6 +1,6 @@
 """Measures of voices: speaker, words, naturalness, spectrum and pitch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 
@@ -16,6 +16,7 @@ from melgan_vc.measures.voice import Embed, centroid, cosine
 from melgan_vc.measures.words import Recognise, error_rates, plain
 
 FEWEST_FRAMES = 20  # of WORLD: 0.1 s, in less there is no sentence to align
+OF_WORLD = ("mcd", "modulation", "f0_cents", "f0_correlation", "voicing")  # columns that it fills, if sentences match
 NOTHING = np.zeros((0, 1))  # vectors (K, E) of what has none
 
 
@@ -30,6 +31,7 @@ class VoiceProtocol(Protocol):
         recognise: see :mod:`melgan_vc.measures.words`; None: words are not compared.
         recogniser: name of what recognises, for the record.
         raters: predictors of naturalness, by the names of their columns.
+        absent: columns that were asked for and that nothing on this machine can fill: they hold dashes.
         track: F0 tracker of the median and the spread; None for the default.
         texts: transcripts by domain and name; where there is none, what is recognised in the recording stands for it.
         voiced_only, power: of MCD, see :func:`melgan_vc.measures.cepstra.likeness`.
@@ -46,6 +48,7 @@ class VoiceProtocol(Protocol):
         recognise: Recognise | None = None,
         recogniser: str | None = None,
         raters: Mapping[str, Rate] | None = None,
+        absent: Sequence[str] = (),
         track: Track | None = None,
         texts: Mapping[str, Mapping[str, str]] | None = None,
         voiced_only: bool = False,
@@ -55,13 +58,14 @@ class VoiceProtocol(Protocol):
         self.embed = embed
         self.recognise, self.recogniser = recognise, recogniser
         self.raters = dict(raters or {})
+        self.absent = tuple(absent)
         self.track = track or tracker()
         self.mcd = {"voiced_only": voiced_only, "power": power}
         self.embeddings = {
             domain: {name: centroid(self.pieces(name, one)) for name, one in waveforms.items()}
             for domain, waveforms in (("source", source), ("target", target))
         }
-        wanted = target if parallel else {}
+        wanted = target if parallel and "mcd" not in self.absent else {}
         voices = {name: self.voice(f"{name} (target)", one) for name, one in wanted.items()}
         self.wanted: dict[str, Voice] = {name: one for name, one in voices.items() if one is not None}
         known = texts or {}
@@ -118,7 +122,8 @@ class VoiceProtocol(Protocol):
         pieces = self.pieces(place, waveform)
         self.remember(kind, pieces)
         embedding = centroid(pieces)
-        values = {f"to_{domain}": cosine(embedding, self.speaker(domain, name)) for domain in self.embeddings}
+        values = dict.fromkeys(self.absent, NAN)
+        values |= {f"to_{domain}": cosine(embedding, self.speaker(domain, name)) for domain in self.embeddings}
         heard = is_audible(waveform)
         pitch = partial(self.track, waveform, self.sample_rate)
         contour = self.attempt("F0", place, pitch, None) if heard else None

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from melgan_vc.errors import UserError
 
+log = logging.getLogger(__name__)
 SHORTEST_VOICE = 0.5  # seconds that a speaker can be told from
 QUIETEST = 1e-4  # peak of what nobody would call a voice
 DIMENSIONS = 256  # (E) of resemblyzer's embeddings
@@ -48,6 +50,20 @@ def speaker_embedder() -> Embed:
             return encoder.embed_utterance(voice, return_partials=True)[1]
 
     return embed
+
+
+def usable_embedder() -> Embed | None:
+    """Return the speaker embedder; None, with a warning, where it is not installed."""
+    try:
+        return speaker_embedder()
+    except UserError as error:
+        log.warning("warning: likeness is not measured: %s", error)
+        return None
+
+
+def nobody(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Return no speaker embeddings (0, 256), for where there is no embedder."""
+    return np.zeros((0, DIMENSIONS))
 
 
 def centroid(embeddings: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:

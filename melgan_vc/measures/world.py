@@ -1,5 +1,6 @@
 """A voice taken apart and put together again by WORLD (Morise et al., 2016)."""
 
+import logging
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -9,6 +10,7 @@ import soxr
 from melgan_vc.errors import UserError
 from melgan_vc.measures.pitch import HIGHEST_F0, LOWEST_F0
 
+log = logging.getLogger(__name__)
 FRAME_MS = 5.0  # from one frame to the next
 LOWEST_RATE = 16000  # Hz; below, D4C reads past the few bands that there are, and no two runs are the same
 
@@ -43,6 +45,16 @@ def world() -> ModuleType:
     return pyworld
 
 
+def is_installed() -> bool:
+    """Tell whether the library is installed; where it is not, a warning says what is then missing."""
+    try:
+        world()
+    except UserError as error:
+        log.warning("warning: no MCD, no F0 off and no conversions without training: %s", error)
+        return False
+    return True
+
+
 def pitch_and_envelope(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """F0 (T,) in Hz, 0 where it is unvoiced, the envelope (T, F) and the times (T,) in seconds of a waveform (N,)."""
     pyworld, samples = world(), np.ascontiguousarray(waveform, np.float64)
@@ -51,10 +63,16 @@ def pitch_and_envelope(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarr
     return f0, pyworld.cheaptrick(samples, f0, times, sample_rate), times
 
 
+def raised(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray, int]:
+    """Return a waveform (N,) at 16 kHz at least, and its sample rate in Hz."""
+    if sample_rate < LOWEST_RATE:
+        return soxr.resample(waveform, sample_rate, LOWEST_RATE), LOWEST_RATE
+    return waveform, sample_rate
+
+
 def apart(waveform: np.ndarray, sample_rate: int) -> Parts:
     """The parts of a waveform (N,), at 16 kHz at least."""
-    if sample_rate < LOWEST_RATE:
-        waveform, sample_rate = soxr.resample(waveform, sample_rate, LOWEST_RATE), LOWEST_RATE
+    waveform, sample_rate = raised(waveform, sample_rate)
     f0, envelope, times = pitch_and_envelope(waveform, sample_rate)
     noise = world().d4c(np.ascontiguousarray(waveform, np.float64), f0, times, sample_rate)
     return Parts(f0, envelope, noise, sample_rate)

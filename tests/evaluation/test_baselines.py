@@ -1,21 +1,26 @@
 """Baselines: what is done to a voice by a few statistics."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from melgan_vc.errors import UserError
+from melgan_vc.evaluation import baselines
 from melgan_vc.evaluation.baselines import (
     VOICES,
     formant_scale,
     mel_statistics,
     mel_transferred,
     moved_pitch,
+    remembered_statistics,
     shifted,
     statistics,
     transferred,
 )
 from melgan_vc.evaluation.protocol import Summary
 from melgan_vc.evaluation.report import verdict, verdicts
+from melgan_vc.measures.cache import MeasureCache
 from melgan_vc.measures.cepstra import analysed, likeness
 from melgan_vc.measures.intervals import Mean
 from melgan_vc.measures.world import apart, together
@@ -52,6 +57,16 @@ def test_baselines_come_nearer_to_the_target_than_the_source_is(sounds: dict[str
         after = likeness(analysed(out, RATE), wanted)
         assert after.f0_cents < 0.5 * before.f0_cents
     assert likeness(analysed(transferred(RATE, source, target, given), RATE), wanted).mcd < 0.95 * before.mcd
+
+
+def test_statistics_are_computed_once(sounds: dict[str, list[np.ndarray]], tmp_path: Path, monkeypatch) -> None:
+    direct = statistics(sounds["source"], RATE)
+    first = remembered_statistics(MeasureCache(tmp_path), sounds["source"], RATE)
+    assert first.pitch == pytest.approx(direct.pitch) and first.coded == pytest.approx(direct.coded, rel=1e-5)
+    monkeypatch.setattr(baselines, "pitch_and_envelope", None)
+    again = remembered_statistics(MeasureCache(tmp_path), sounds["source"], RATE)
+    assert again.pitch == first.pitch and (again.coded == first.coded).all()
+    assert (again.envelope == first.envelope).all() and len(first.envelope) == len(direct.envelope)
 
 
 def test_a_speaker_towards_himself_stays(sounds: dict[str, list[np.ndarray]]) -> None:

@@ -24,6 +24,7 @@ from melgan_vc.evaluation.material import (
 )
 from melgan_vc.evaluation.music_protocol import MusicProtocol
 from melgan_vc.evaluation.protocol import Protocol
+from melgan_vc.evaluation.report import columns
 from melgan_vc.evaluation.selection import chosen
 from melgan_vc.evaluation.session import attempt, check_output, check_writable, heard, path_of
 from melgan_vc.evaluation.voice_protocol import VoiceProtocol
@@ -94,12 +95,14 @@ def test_transcripts_stand_before_what_is_recognised_and_all_rows_are_rated(
         recognise=lambda waveform, sample_rate: "abcd",
         raters={"distillmos": rate},
         track=Pyin(),
+        absent=["dnsmos"],
         texts={"source": {"04": "Abce."}},
     )
     source, target = filled(protocol, sentences).summary()
     for line in (source, target):
         assert line.means["cer"].value == pytest.approx(0.125), "a quarter of 04 against its transcript, nothing of 05"
     assert source.means["distillmos"].count == 2 and target.means["distillmos"].count == 1
+    assert source.means["dnsmos"].count == 0 and "dnsmos" in columns("voice", [source, target]), "a dash"
     about = protocol.about()
     assert about["naturalness"] == ["distillmos"] and about["pitch"] == "Pyin"
 
