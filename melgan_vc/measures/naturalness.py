@@ -122,4 +122,9 @@ def installed(names: Sequence[str]) -> dict[str, Rater]:
             found[name] = RATERS[name]()
         except UserError as error:
             log.warning("warning: %s", error)
+        except MemoryError:
+            raise
+        except Exception as error:  # of torch or ONNX Runtime, for damaged weights or those of another version
+            line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            log.warning("warning: %s is not measured: its weights cannot be used (%s); reinstall it", name, line)
     return found

@@ -5,7 +5,7 @@ import pytest
 import soxr
 
 from melgan_vc.errors import UserError
-from melgan_vc.measures.naturalness import DistillMos, Dnsmos
+from melgan_vc.measures.naturalness import RATERS, DistillMos, Dnsmos, installed
 
 PREDICTORS = [pytest.param(DistillMos, id="distillmos"), pytest.param(Dnsmos, id="dnsmos")]
 
@@ -52,3 +52,12 @@ def test_a_missing_package_is_named_with_its_remedy(predictor, package: str, rem
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UserError, match=remedy):
         predictor()
+
+
+def test_a_predictor_whose_weights_are_damaged_is_left_out(monkeypatch, caplog: pytest.LogCaptureFixture) -> None:
+    def damaged() -> None:
+        raise RuntimeError("invalid load key\nand more")
+
+    monkeypatch.setitem(RATERS, "dnsmos", damaged)
+    assert installed(["dnsmos"]) == {}
+    assert "dnsmos is not measured: its weights cannot be used (invalid load key); reinstall" in caplog.text
