@@ -14,7 +14,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents
 from melgan_vc.evaluation.columns import COLUMNS, MEANS, MUSIC, VOICE, WHOLE
 from melgan_vc.evaluation.protocol import Row, Summary
-from melgan_vc.evaluation.quality import voice_verdict
+from melgan_vc.evaluation.quality import MANY, voice_verdict
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 from melgan_vc.measures.intervals import Mean
@@ -70,12 +70,7 @@ def verdicts(summary: Sequence[Summary], about: Mapping[str, Any]) -> list[str]:
     found = []
     if about["sound"] == "voice":
         found.append(voice_verdict(summary, about["baselines"]))
-        floor = FLOORS.get(str(about.get("recogniser")))
-        if floor is not None:
-            found.append(
-                f"{about['recogniser']} gets about {floor:.0%} of the characters of natural speech wrong (CER "
-                f"{floor:.2f}): its error rates compare conversions, and do not count the words that are lost."
-            )
+        found += about_words(summary, str(about.get("recogniser")))
     elif about["baselines"]:
         found.append(verdict(summary, about["baselines"]))
     if about["sound"] == "music":
@@ -85,6 +80,24 @@ def verdicts(summary: Sequence[Summary], about: Mapping[str, Any]) -> list[str]:
         trust = "" if right >= ENOUGH else ": too seldom to judge conversions by it"
         found.append(f"The classifier of genres is right on {right:.0%} of the real held-out recordings{trust}.")
     return found
+
+
+def about_words(summary: Sequence[Summary], recogniser: str) -> list[str]:
+    """Return why the error rates are to be doubted, if they are."""
+    if recogniser in FLOORS:
+        floor = FLOORS[recogniser]
+        return [
+            f"{recogniser} gets about {floor:.0%} of the characters of natural speech wrong (CER {floor:.2f}): its "
+            "error rates compare conversions, and do not count the words that are lost."
+        ]
+    natural = mean_value(next(line for line in summary if line.kind == "target"), "wer")
+    if natural >= MANY:
+        return [
+            f"Words can NOT be judged here: even in the target's own recordings, {min(natural, 1):.0%} are recognised "
+            "wrongly; check the transcripts, and give recogniser=whisper recogniser.language=LANGUAGE for other "
+            "languages than English."
+        ]
+    return []
 
 
 def melody(summary: Sequence[Summary]) -> str:

@@ -69,14 +69,18 @@ def quality_of(found: Scores, source: Scores, target: Scores) -> Quality:
         source, target: scores of the source's and the target's own recordings.
     """
     return Quality(
-        scaled(found.cer, UNRELATED_CER, 0.0 if math.isnan(target.cer) else target.cer),
+        scaled(-found.cer, -UNRELATED_CER, 0.0 if math.isnan(target.cer) else -target.cer),
         scaled(found.to_target, source.to_target, target.to_target),
         scaled(found.distillmos, LOWEST_MOS, target.distillmos),
     )
 
 
 def scaled(found: float, floor: float, ceiling: float) -> float:
-    """Return where a value lies between floor (0) and ceiling (1), not beyond; NaN where any of them is unknown."""
-    if any(map(math.isnan, (found, floor, ceiling))) or floor == ceiling:
+    """Return where a value lies between floor (0) and ceiling (1), not beyond.
+
+    NaN where one of them is unknown, or where the ceiling is not above the floor: of recordings whose words nobody
+    recognises, or of two domains with one speaker.
+    """
+    if any(map(math.isnan, (found, floor, ceiling))) or floor >= ceiling:
         return math.nan
     return min(max((found - floor) / (ceiling - floor), 0.0), 1.0)

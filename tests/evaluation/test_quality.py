@@ -80,3 +80,16 @@ def test_the_floor_of_a_weak_recogniser_is_said_beside_its_figures() -> None:
     about = {"sound": "voice", "baselines": ["WORLD"], "recogniser": "PocketSphinx"}
     assert "17% of the characters of natural speech wrong" in verdicts(figures, about)[1]
     assert len(verdicts(figures, about | {"recogniser": "Whisper base"})) == 1
+
+
+def test_words_that_nobody_recognises_are_not_judged() -> None:
+    foreign = NATURAL | {"cer": 0.8, "wer": 0.9}
+    lines = [*summary(**NATURAL)[:-1], line("target", **foreign)]
+    assert math.isnan(voice_quality(lines)["converted"].words)
+    about = {"sound": "voice", "baselines": ["WORLD"], "recogniser": "Whisper base"}
+    assert "even in the target's own recordings, 90% are recognised wrongly" in verdicts(lines, about)[1]
+
+
+def test_one_speaker_in_both_domains_has_no_likeness() -> None:
+    same = [line("source", **NATURAL), line("converted", **NATURAL), line("target", **NATURAL | {"to_target": 0.9})]
+    assert math.isnan(voice_quality(same)["converted"].likeness)
