@@ -1,7 +1,7 @@
 """python -m melgan_vc.evaluate: convert held-out recordings, measure them, and show them on a page."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,7 @@ from melgan_vc.terminal import say
 
 if TYPE_CHECKING:
     from melgan_vc.evaluation.material import Clip, Material
-    from melgan_vc.evaluation.music_protocol import MusicProtocol
-    from melgan_vc.evaluation.session import Convert
-    from melgan_vc.evaluation.voice_protocol import VoiceProtocol
-    from melgan_vc.inference.offline import OfflineConverter
+    from melgan_vc.measures.words import Recognise
 
 log = logging.getLogger(__name__)
 DOMAINS = ("source", "target")
@@ -39,6 +36,7 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.audio.inversion import Inversion
     from melgan_vc.config.instantiation import instantiate
     from melgan_vc.evaluation import card, evaluation_page, report, session
+    from melgan_vc.evaluation.protocols import for_music, for_voices
     from melgan_vc.evaluation.quality import with_quality
     from melgan_vc.evaluation.selection import chosen
     from melgan_vc.inference.converter import Converter
@@ -57,7 +55,9 @@ def main(cfg: DictConfig) -> None:
     session.check_output(output, material, recording_folders(cfg, run))
     session.check_writable(output)
     waveforms = session.heard(material, offline.audio.sample_rate, cfg.seconds)
-    protocol, others = (for_music if music else for_voices)(cfg, offline, material, waveforms)
+    settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    given = settings, offline, material, waveforms
+    protocol, others = for_music(*given) if music else for_voices(*given, recogniser_builder(cfg))
     report.clear(output)
     speed = session.run(waveforms, offline, others, protocol, output)
     about = {
@@ -95,6 +95,15 @@ def main(cfg: DictConfig) -> None:
     except UserError as error:  # such as a folder in its place: the figures are written, and worth more
         log.warning("warning: %s was not written: %s", output / report.PAGE, error)
     say(f"all figures: {output / report.ROWS}")
+
+
+def recogniser_builder(cfg: DictConfig) -> "Callable[[], Recognise] | None":
+    """Return what builds the recogniser of a config; None where it names none."""
+    from melgan_vc.config.instantiation import instantiate
+
+    if not cfg.get("recogniser"):
+        return None
+    return partial(instantiate, cfg.recogniser, "recogniser", trust=check_trust(cfg.trust))
 
 
 def check_pairs(cfg: DictConfig) -> None:
@@ -231,111 +240,6 @@ def of_run(cfg: DictConfig, run: DictConfig, bundle: Any, music: bool) -> "Mater
     }
     parallel = all(beside.values()) and not music
     return Material(held_out, training, places, parallel, report)
-
-
-def for_voices(
-    cfg: DictConfig, offline: "OfflineConverter", material: "Material", waveforms: Any
-) -> "tuple[VoiceProtocol, dict[str, Convert]]":
-    """Return the protocol for voices, and the conversions to compare with."""
-    from melgan_vc.config.instantiation import instantiate
-    from melgan_vc.evaluation.baselines import VOICES, remembered_statistics
-    from melgan_vc.evaluation.material import first_minutes
-    from melgan_vc.evaluation.voice_protocol import OF_WORLD, VoiceProtocol
-    from melgan_vc.measures.cache import MeasureCache, default_folder, identity
-    from melgan_vc.measures.naturalness import installed
-    from melgan_vc.measures.pitch import tracker
-    from melgan_vc.measures.voice import nobody, usable_embedder
-    from melgan_vc.measures.words import usable
-    from melgan_vc.measures.world import is_installed
-
-    rate, stride = offline.audio.sample_rate, offline.converter.chunked.hop
-    cache = MeasureCache(default_folder())
-    embedder = usable_embedder()
-    embed = cache.arrays(embedder, identity("speaker", "resemblyzer")) if embedder else nobody
-    build = partial(instantiate, cfg.recogniser, "recogniser", trust=check_trust(cfg.trust))
-    recogniser = usable(build if cfg.get("recogniser") else None)
-    known_words = getattr(recogniser, "identity", None)  # of a recogniser of the user's own nothing is remembered
-    raters = {
-        name: cache.numbers(rate, identity(name, *rate.packages)) for name, rate in installed(cfg.naturalness).items()
-    }
-    absent = [name for name in cfg.naturalness if name not in raters]
-    absent += ["cer", "wer"] if cfg.get("recogniser") and not recogniser else []
-    absent += [] if is_installed() else OF_WORLD if material.parallel else ["mcd"]
-    protocol = VoiceProtocol(
-        offline.front_end,
-        stride,
-        **waveforms,
-        parallel=material.parallel,
-        embed=embed,
-        recognise=cache.texts(recogniser, known_words) if recogniser and known_words else recogniser,
-        recogniser=getattr(recogniser, "name", None),
-        raters=raters,
-        absent=absent,
-        track=tracker(cfg.pitch),
-        texts=texts_of(material, waveforms, round(cfg.seconds * rate)),
-        **cfg.mcd,
-    )
-    if "mcd" in absent:  # no WORLD, which is said already
-        return protocol, {}
-    known = [
-        material.training.get(domain) or material.held_out[domain] for domain in DOMAINS
-    ]  # which is in their favour
-    try:
-        source, target = (
-            remembered_statistics(cache, first_minutes(clips, cfg.minutes, rate), rate) for clips in known
-        )
-    except UserError as error:
-        log.warning("warning: no conversions to compare with: %s", error)
-        return protocol, {}
-    return protocol, {name: partial(convert, rate, source, target) for name, convert in VOICES.items()}
-
-
-def texts_of(material: "Material", waveforms: Any, longest: int) -> dict[str, dict[str, str]]:
-    """Return the transcripts of held-out recordings, by domain and name; none of those that were cut.
-
-    Args:
-        material: with the recordings.
-        waveforms: (N,) by domain and name.
-        longest: samples that a recording is cut to.
-    """
-    return {
-        domain: {
-            one.name: one.text
-            for one in material.held_out[domain]
-            if one.text and one.name in waveforms[domain] and len(waveforms[domain][one.name]) < longest
-        }
-        for domain in DOMAINS
-    }
-
-
-def for_music(
-    cfg: DictConfig, offline: "OfflineConverter", material: "Material", waveforms: Any
-) -> "tuple[MusicProtocol, dict[str, Convert]]":
-    """Return the protocol for music, and the conversions to compare with; the classifier needs training recordings."""
-    import torch
-
-    from melgan_vc.evaluation import session
-    from melgan_vc.evaluation.baselines import mel_statistics, mel_transferred
-    from melgan_vc.evaluation.material import first_minutes
-    from melgan_vc.evaluation.music_protocol import MusicProtocol
-    from melgan_vc.measures.music import GenreClassifier, timbre
-
-    rate, stride = offline.audio.sample_rate, offline.converter.chunked.hop
-    known = [material.training.get(domain) for domain in DOMAINS]
-    if not all(known):
-        raise UserError(
-            "music is judged by a classifier of the two genres: add training_source=DIR training_target=DIR"
-        )
-    trained = [list(first_minutes(clips or (), cfg.minutes, rate)) for clips in known]
-    resynthesis = session.resynthesis(offline)
-    both = ([*clips, *map(resynthesis, clips)] for clips in trained)  # so that the inversion is no sign of a genre
-    classifier = GenreClassifier.trained(*([timbre(one, rate) for one in clips] for clips in both))
-    source, target = (
-        mel_statistics(offline.front_end(torch.from_numpy(one)).numpy() for one in clips) for clips in trained
-    )
-    protocol = MusicProtocol(offline.front_end, stride, waveforms["source"], classifier)
-    equaliser = session.through_mels(offline, partial(mel_transferred, source, target))
-    return protocol, {session.SOURCE_RESYNTHESISED: resynthesis, session.EQUALISED: equaliser}
 
 
 if __name__ == "__main__":
