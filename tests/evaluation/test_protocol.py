@@ -13,6 +13,7 @@ from melgan_vc.audio.mel import MelTransform
 from melgan_vc.data.manifest import Item
 from melgan_vc.data.splits import Segment, Split
 from melgan_vc.errors import UserError
+from melgan_vc.evaluate import refuse_settings_of_voices
 from melgan_vc.evaluation.material import (
     Clip,
     Material,
@@ -138,6 +139,13 @@ def test_music_keeps_its_melody_or_does_not() -> None:
     assert converted.means["chroma"].value > 0.95 > converted.means["chroma_other"].value + 0.05
     assert "chroma" not in target.means
     assert protocol.about() == {"classifier_accuracy": 1.0}
+
+
+def test_settings_of_voices_are_refused_for_music() -> None:
+    refuse_settings_of_voices(["sound=music", "minutes=1"])
+    for idle in ("recogniser=whisper", "recogniser.model=x", "naturalness=[]", "mcd.power=true", "+pitch=pyin"):
+        with pytest.raises(UserError, match=f"{idle.partition('=')[0].lstrip('+')} has no effect: the run is of music"):
+            refuse_settings_of_voices(["sound=music", idle])
 
 
 def clips_of(*names: str) -> list[Clip]:
