@@ -232,8 +232,9 @@ def of_run(cfg: DictConfig, run: DictConfig, bundle: Any, music: bool) -> "Mater
             places[domain] = f"{parent}/{HELD_OUT}/{name}"
         if not held_out[domain]:
             raise UserError(f"nothing of the {domain} was held out; add source=DIR target=DIR with other recordings")
-    if cfg.split == TEST and not all(beside.values()) and not all(clips[0].split for clips in held_out.values()):
-        log.warning("warning: split=test: of recordings by which training chose its best bundle, so not unseen by it")
+    own = not cfg.source and not all(beside.values())  # else others than these are measured
+    if own and cfg.split == TEST and not all(clips[0].split for clips in held_out.values()):
+        log.warning("warning: split=test: training chose its best checkpoint by some of these recordings")
     report = {
         "rows": data_report.rows(looked_at),
         "advice": data_report.lines(advice(looked_at[0], looked_at[1], doubles(looked_at))),

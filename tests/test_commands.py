@@ -189,7 +189,7 @@ def lone(trained, tmp_path_factory):
 
 
 def test_evaluate_measures_what_it_is_given_and_shows_it(trained, lone, sentences, tmp_path, monkeypatch):
-    given = [f"source={sentences}/source", f"target={sentences}/target"]
+    given = [f"source={sentences}/source", f"target={sentences}/target", "split=test"]
     bundles = {"one": trained, "two": lone}
     runs = []
     for name, path in bundles.items():
@@ -199,9 +199,11 @@ def test_evaluate_measures_what_it_is_given_and_shows_it(trained, lone, sentence
         assert done.returncode == 0, done.stderr
         assert "Warning" not in done.stderr
     assert "1 recording has no partner and is not measured: 02" in runs[0].stderr
+    assert "chose its best" not in runs[0].stderr, "these are not the run's own"
     for words in ("cosine to target", "MCD (dB)", "CER", "DistillMOS", "quality", "NOT usable yet", "times real time"):
         assert words in runs[0].stdout
     records = [json.loads((tmp_path / name / "metrics.json").read_text()) for name in bundles]
+    assert [one["split"] for one in records] == ["test", "test"]
     assert [one["baselines_from"] for one in records] == ["training recordings", "held-out recordings"]
     found, again = ({line["kind"]: line["means"] for line in one["summary"]} for one in records)
     for kind in ("source", "converted", "target resynthesised", "target"):
