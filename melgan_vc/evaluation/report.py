@@ -13,8 +13,9 @@ from melgan_vc.csv_cells import csv_cell
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents
 from melgan_vc.evaluation.columns import COLUMNS, MEANS, MUSIC, VOICE, WHOLE
+from melgan_vc.evaluation.music_verdict import music_verdict
 from melgan_vc.evaluation.protocol import Row, Summary
-from melgan_vc.evaluation.quality import MANY, voice_verdict
+from melgan_vc.evaluation.quality import MANY, value, voice_verdict
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 from melgan_vc.measures.intervals import Mean
@@ -26,7 +27,6 @@ RECORD, ROWS = "metrics.json", "metrics.csv"
 CONFIG, CURVES, CARD = "config.yaml", "training.csv", "card.md"  # of the run, kept beside
 SPEED = "speed.json"  # by itself, for no two calls have the same
 PAGE = "index.html"
-AUDIBLE = 0.1  # of chroma similarity above chance
 ENOUGH = 0.95  # of real recordings that a classifier must be right on, to judge conversions
 VERSION = 4  # of how things are measured; figures of different ones are not comparable
 
@@ -71,10 +71,8 @@ def verdicts(summary: Sequence[Summary], about: Mapping[str, Any]) -> list[str]:
     if about["sound"] == "voice":
         found.append(voice_verdict(summary, about["baselines"]))
         found += about_words(summary, str(about.get("recogniser")))
-    elif about["baselines"]:
-        found.append(verdict(summary, about["baselines"]))
-    if about["sound"] == "music":
-        found.append(melody(summary))
+    else:
+        found.append(music_verdict(summary, about["baselines"]))
     right = about.get("classifier_accuracy")
     if right is not None and math.isfinite(right):
         trust = "" if right >= ENOUGH else ": too seldom to judge conversions by it"
@@ -90,7 +88,7 @@ def about_words(summary: Sequence[Summary], recogniser: str) -> list[str]:
             f"{recogniser} gets about {floor:.0%} of the characters of natural speech wrong (CER {floor:.2f}): its "
             "error rates compare conversions, and do not count the words that are lost."
         ]
-    natural = mean_value(next(line for line in summary if line.kind == "target"), "wer")
+    natural = value(next(line for line in summary if line.kind == "target"), "wer")
     if natural >= MANY:
         return [
             f"Words can NOT be judged here: even in the target's own recordings, {min(natural, 1):.0%} are recognised "
@@ -98,38 +96,6 @@ def about_words(summary: Sequence[Summary], recogniser: str) -> list[str]:
             "languages than English."
         ]
     return []
-
-
-def melody(summary: Sequence[Summary]) -> str:
-    """Return how much of the source's melody is kept, as a sentence."""
-    line = next(line for line in summary if line.kind == "converted")
-    kept, chance = (mean_value(line, name) for name in ("chroma", "chroma_other"))
-    if math.isnan(kept) or math.isnan(chance):
-        return "Whether the melody stays could NOT be measured; give two held-out recordings or more."
-    if not kept - chance >= AUDIBLE:
-        return f"The melody does NOT stay: chroma {kept:.2f} to the source, {chance:.2f} to other clips of it."
-    return f"The melody stays: chroma {kept:.2f} to the source, {chance:.2f} to other clips of it."
-
-
-def mean_value(line: Summary, name: str) -> float:
-    """A mean; NaN where it was not measured."""
-    return line.means[name].value if name in line.means else math.nan
-
-
-def verdict(summary: Sequence[Summary], rivals: Sequence[str]) -> str:
-    """Return whether conversions of music are called the target's genre more than those that need no training."""
-    by_kind = {line.kind: line for line in summary}
-    ours, *theirs = (mean_value(by_kind[kind], "genre_share") for kind in ("converted", *rivals))
-    if any(map(math.isnan, (ours, *theirs))):
-        return f"Whether the model beats {' and '.join(rivals)} could NOT be measured."
-    heading = COLUMNS["genre_share"].heading
-    ahead = [rival for rival, value in zip(rivals, theirs, strict=True) if not ours > value]
-    if ahead:
-        return (
-            f"The model does NOT beat {' and '.join(ahead)} in {heading}: "
-            "train longer, or on more or cleaner recordings."
-        )
-    return f"The model beats {' and '.join(rivals)} in {heading}."
 
 
 def settings(config: Any) -> dict[str, Any]:

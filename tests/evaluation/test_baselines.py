@@ -1,5 +1,6 @@
 """Baselines: what is done to a voice by a few statistics."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,9 @@ from melgan_vc.evaluation.baselines import (
     statistics,
     transferred,
 )
+from melgan_vc.evaluation.music_verdict import music_verdict
 from melgan_vc.evaluation.protocol import Summary
-from melgan_vc.evaluation.report import verdict, verdicts
+from melgan_vc.evaluation.report import verdicts
 from melgan_vc.measures.cache import MeasureCache
 from melgan_vc.measures.cepstra import analysed, likeness
 from melgan_vc.measures.intervals import Mean
@@ -106,23 +108,41 @@ def test_mels_get_the_targets_mean_and_spread_bin_by_bin() -> None:
     )
 
 
-def summed(kind: str, genre_share: float) -> Summary:
-    return Summary(kind, {"genre_share": Mean(genre_share, genre_share, genre_share, 3)}, {})
+def music(kind: str, chroma: float, called: float, frechet: float, chance: float = 0.6) -> Summary:
+    found = {"chroma": chroma, "chroma_other": chance, "genre": called}
+    return Summary(kind, {name: Mean(one, one, one, 9) for name, one in found.items()}, {"frechet": frechet})
 
 
-def test_a_model_that_beats_no_baseline_is_said_to_be_so() -> None:
-    lines = [summed("converted", 0.8), summed("one", 0.7), summed("other", 0.9)]
-    assert verdict(lines, ["one"]) == "The model beats one in target probability."
-    assert "NOT beat other in target probability:" in verdict(lines, ["one", "other"])
-    assert "NOT" in verdict([summed("converted", 0.7), lines[1]], ["one"]), "as good is not better"
-    assert "could NOT be measured" in verdict([Summary("converted", {}, {}), lines[1]], ["one"])
+EQUALISED = music("mels equalised", 0.8, 1.0, 1000.0)
+
+
+@pytest.mark.parametrize(
+    ("chroma", "called", "frechet", "told"),
+    [
+        (0.65, 1.0, 10.0, "NOT usable yet: the melody is lost"),
+        (0.90, 0.4, 10.0, "does NOT convert yet"),
+        (0.90, 1.0, 900.0, "The melody stays, and the model beats conversions without training"),
+        (0.90, 1.0, 1000.0, "the model does NOT beat"),
+        (0.90, 0.9, 900.0, "the model does NOT beat"),
+        (math.nan, 1.0, 10.0, "could NOT be measured"),
+    ],
+)
+def test_the_verdict_on_music_begins_with_what_is_wrong(
+    chroma: float, called: float, frechet: float, told: str
+) -> None:
+    lines = [music("source", 1.0, 0.0, 200.0), music("converted", chroma, called, frechet), EQUALISED]
+    text = music_verdict(lines, ["mels equalised"])
+    assert told in text
+    assert ("beats" in text) == (told.startswith("The melody stays, and the model beats"))
+    assert f"{called:.0%} is called the target (source: 0%, mels equalised: 100%)" in text
+    assert f"Frechet distance of the timbre is {frechet:.0f} (source: 200, mels equalised: 1000)" in text
 
 
 def test_a_classifier_that_is_often_wrong_is_not_believed() -> None:
     about = {"baselines": [], "sound": "music", "classifier_accuracy": 0.9}
     lines = [Summary("converted", {"chroma": Mean(0.8, 0.7, 0.9, 4), "chroma_other": Mean(0.6, 0.6, 0.6, 4)}, {})]
     assert verdicts(lines, about) == [
-        "The melody stays: chroma 0.80 to the source, 0.60 to other clips of it.",
+        "The melody stays; the genre could NOT be measured. Chroma is 0.80 to the source and 0.60 to others.",
         "The classifier of genres is right on 90% of the real held-out recordings: "
         "too seldom to judge conversions by it.",
     ]
