@@ -87,6 +87,7 @@ def test_words_that_nobody_recognises_are_not_judged() -> None:
     lines = [*summary(**NATURAL)[:-1], line("target", **foreign)]
     assert math.isnan(voice_quality(lines)["converted"].words)
     about = {"sound": "voice", "baselines": ["WORLD"], "recogniser": "Whisper base"}
+    assert "Words cannot be judged (word error rate 0.02; source: 0.02, target: 0.90)" in verdicts(lines, about)[0]
     assert "even in the target's own recordings, 90% are recognised wrongly" in verdicts(lines, about)[1]
 
 
