@@ -48,7 +48,7 @@ class MeasureCache:
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         self.known: dict[str, Any] = {}
-        self.usable = True
+        self.usable = self.writable = True
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.prepare()
@@ -80,6 +80,10 @@ class MeasureCache:
             except (OSError, sqlite3.Error) as another:
                 error = another
         self.usable = False
+        self.warn(error)
+
+    def warn(self, error: Exception) -> None:
+        """Say that nothing is kept any more."""
         log.warning(
             "warning: %s: cannot be used (%s), so measures are not kept for the next evaluation; "
             "set MELGAN_VC_CACHE to a folder for them",
@@ -104,10 +108,13 @@ class MeasureCache:
     def write(self, key: str, value: Any) -> None:
         """Keep a result, which JSON must be able to hold."""
         self.known[key] = value
-        if self.usable:
+        if self.usable and self.writable:
             try:
                 with closing(self.connect()) as database, database:
                     database.execute("INSERT OR REPLACE INTO results VALUES (?, ?)", (key, json.dumps(value)))
+            except sqlite3.OperationalError as error:  # such as of a folder that others share for reading alone
+                self.writable = False
+                self.warn(error)
             except (OSError, sqlite3.Error) as error:
                 self.recover(error)
 

@@ -1,3 +1,4 @@
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -66,6 +67,19 @@ def test_without_a_usable_folder_results_are_kept_in_memory(tmp_path: Path, capl
     recall = MeasureCache(tmp_path).numbers(measure, "x")
     assert recall(WAVE, 16000) == recall(WAVE, 16000) == 2.5 and measure.calls == 1
     assert len(caplog.records) == 1 and "set MELGAN_VC_CACHE" in caplog.text
+
+
+def test_what_cannot_be_written_to_is_read(tmp_path: Path, monkeypatch, caplog: pytest.LogCaptureFixture) -> None:
+    MeasureCache(tmp_path).numbers(Counted(2.5), "x")(WAVE, 16000)
+
+    def read_only(self: MeasureCache) -> sqlite3.Connection:
+        return sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)
+
+    monkeypatch.setattr(MeasureCache, "connect", read_only)
+    shared, measure = MeasureCache(tmp_path), Counted(1.5)
+    assert shared.numbers(measure, "y")(WAVE, 16000) == shared.numbers(measure, "z")(WAVE, 16000) == 1.5
+    assert shared.numbers(measure, "x")(WAVE, 16000) == 2.5
+    assert len(caplog.records) == 1 and "readonly" in caplog.text
 
 
 def test_the_older_half_is_forgotten_where_more_is_kept_than_should_be(tmp_path: Path, monkeypatch) -> None:
