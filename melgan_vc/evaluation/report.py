@@ -86,7 +86,7 @@ def about_words(summary: Sequence[Summary], recogniser: str) -> list[str]:
         floor = FLOORS[recogniser]
         return [
             f"{recogniser} gets about {floor:.0%} of the characters of natural speech wrong (CER {floor:.2f}): its "
-            "error rates compare conversions, and do not count the words that are lost."
+            "error rates compare conversions, and do NOT count the words that are lost."
         ]
     natural = value(next(line for line in summary if line.kind == "target"), "wer")
     if natural >= MANY:
