@@ -39,7 +39,7 @@ def settings(words: list[str]) -> dict[str, str]:
 
 
 def main() -> int:
-    os.environ |= {"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "CUDA_VISIBLE_DEVICES": "", "WANDB_MODE": "offline"}
+    os.environ |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "WANDB_MODE": "offline"}
     sys.dont_write_bytecode = True
     if {"-h", "--help"} & set(sys.argv):
         from tools.fuzz.areas import AREAS

@@ -1,11 +1,14 @@
 """One case in a process of its own: limits of time and memory, and a look at everything that it does to the system.
 
 The process is forked from one that has loaded all libraries, so that a case costs milliseconds. What Python does is
-seen by an audit hook, what libraries in C write only by what then lies around the folder of the case.
+seen by an audit hook, what libraries in C write only by what then lies around the folder of the case. Memory is what
+the process really has, which the parent looks at; the address space has a limit too, so that what could never be had
+fails where it is asked for.
 """
 
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -30,6 +33,11 @@ INPUT, WORK, OUTSIDE = "input", "work", "outside.txt"
 SENTINEL = b"outside of what a case may write\n"
 RESULT, OUTPUT = "result.json", "output.txt"
 MEGABYTE = 1 << 20
+WHERE = signal.SIGUSR1  # has a process write where it is
+FATAL = ("terminate called", "LLVM ERROR", "Fatal Python error")  # how the last words of a process begin
+OWN_LINE = re.compile(r'File ".*/melgan_vc/(\S+\.py)", line (\d+)')
+NO_MEMORY = ("bad_alloc", "out of memory", "Cannot allocate memory", "Resource temporarily unavailable")
+SHOWN = 4000  # characters of what a process wrote
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,11 @@ class Limits:
 
     seconds: float = 20.0
     memory: int = 1 << 30
+
+    @property
+    def address_space(self) -> int:
+        """Bytes that may be reserved above what the process has: threads and allocators reserve more than they use."""
+        return 4 * self.memory
 
 
 @dataclass(frozen=True)
@@ -83,23 +96,47 @@ def run(body: Body, folder: Path, limits: Limits) -> Iterator[Outcome | None]:
     begun, pid = time.monotonic(), os.fork()
     if pid == 0:
         run_and_exit(body, folder, limits)
-    ended, status = 0, 0
+    most = own_memory(pid) + limits.memory
+    ended = status = 0
+    is_over = False
     try:
-        while time.monotonic() - begun <= limits.seconds:
+        while not is_over and time.monotonic() - begun <= limits.seconds:
             ended, status, usage = os.wait4(pid, os.WNOHANG)
             if ended:
                 break
+            is_over = own_memory(pid) > most
             yield None
+        if is_over:
+            yield from asked_where_it_is(pid, folder / OUTPUT)
     finally:
-        if not ended:  # it hangs, or the campaign was interrupted
+        if not ended:  # it hangs, takes too much, or the campaign was interrupted
             kill(pid)
             _, _, usage = os.wait4(pid, 0)
     output = text_in(folder / OUTPUT)
-    if ended:
+    if is_over:
+        found = failed(
+            f"takes too much memory: over {limits.memory >> 20} MB more", f"memory {place_in(output)}", output
+        )
+    elif ended:
         found = outcome_of(folder, status, there, output)
     else:  # faulthandler has written where it was a little before its end
         found = failed(f"hangs: not done after {limits.seconds:g} s", "hang", output)
     yield replace(found, seconds=time.monotonic() - begun, memory=usage.ru_maxrss << 10)
+
+
+def own_memory(pid: int) -> int:
+    """Return the bytes of memory that a process has for itself: libraries and other files are all processes'."""
+    _, there, of_files, *_ = Path(f"/proc/{pid}/statm").read_text().split()
+    return (int(there) - int(of_files)) * resource.getpagesize()
+
+
+def asked_where_it_is(pid: int, output: Path) -> Iterator[None]:
+    """Wait until a process has written where it is, a moment at most."""
+    written, until = output.stat().st_size, time.monotonic() + 0.5
+    with suppress(ProcessLookupError):
+        os.kill(pid, WHERE)
+    while output.stat().st_size == written and time.monotonic() < until:
+        yield None
 
 
 def kill(pid: int) -> None:
@@ -115,15 +152,19 @@ def failed(what: str, where: str, text: str = "") -> Outcome:
 
 
 def text_in(path: Path) -> str:
-    """Return the end of a text file, which may be missing, without the names of modules that a crash lists."""
+    """Return the end of a text file, which may be missing, or the last words of a crash in it from their first on."""
     text = path.read_text(errors="replace") if path.is_file() else ""
-    return text.partition("\nExtension modules: ")[0][-4000:]
+    text = text.partition("\nExtension modules: ")[0]  # which a crash lists
+    words = min((place for word in FATAL if (place := text.find(word)) >= 0), default=len(text))
+    return text[max(0, min(words - SHOWN // 4, len(text) - SHOWN)) :][: 2 * SHOWN]
 
 
 def outcome_of(folder: Path, status: int, there: set[str], output: str) -> Outcome:
     """Return the outcome of a case whose process has ended."""
     if os.WIFSIGNALED(status):
         name = signal.Signals(os.WTERMSIG(status)).name
+        if any(word in output for word in NO_MEMORY):
+            return failed(f"takes too much memory: {name}", f"memory {place_in(output)}", output)
         return failed(f"crashes: {name}", f"crash {name}", output)
     if not (folder / RESULT).is_file():
         return failed(f"ends by itself with code {os.waitstatus_to_exitcode(status)}", "exit", output)
@@ -165,12 +206,14 @@ def prepare(folder: Path, limits: Limits) -> None:
     os.environ |= {"TMPDIR": str(folder / WORK / "tmp"), "HOME": str(folder / WORK / "home")}
     tempfile.tempdir = str(folder / WORK / "tmp")
     os.chdir(folder / WORK)
-    memory = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + limits.memory
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    space = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + limits.address_space
+    resource.setrlimit(resource.RLIMIT_AS, (space, space))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (512 * MEGABYTE, 512 * MEGABYTE))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    os.environ["LIBC_FATAL_STDERR_"] = "1"  # or glibc writes to the terminal why it aborts
     faulthandler.enable(file=2)
+    faulthandler.register(WHERE, file=2)
     faulthandler.dump_traceback_later(0.9 * limits.seconds, exit=False, file=2)
 
 
@@ -221,6 +264,12 @@ def place_of(error: BaseException) -> str:
     if not frames:
         return ""
     return f"{frames[-1].filename.rpartition('/melgan_vc/')[2]}:{frames[-1].lineno}"
+
+
+def place_in(output: str) -> str:
+    """Return the innermost line of our own code in what faulthandler wrote."""
+    found = OWN_LINE.search(output)
+    return f"{found[1]}:{found[2]}" if found else ""
 
 
 def text_of(error: BaseException) -> str:

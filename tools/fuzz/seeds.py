@@ -1,5 +1,6 @@
 """What is mutated: small files of every kind, made by code, always the same."""
 
+import importlib
 import json
 import os
 import struct
@@ -143,22 +144,29 @@ def shards(store: MelStore, folder: Path) -> dict[str, Files]:
 
 
 def in_a_child(body: Callable[[], object]) -> None:
-    """Run something in a process of its own, which this one waits for.
+    """Run something in a process of its own, which this one waits for, and load the modules that it needed.
 
     Raises:
         RuntimeError: it failed.
     """
-    pid = os.fork()
-    if pid == 0:
-        try:
-            body()
-            sys.stderr.flush()
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-    if os.waitpid(pid, 0)[1]:
-        raise RuntimeError("a seed fails, see above")
+    with tempfile.NamedTemporaryFile("w+") as names:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                body()
+                names.write("\n".join(sys.modules))
+                names.flush()
+                sys.stderr.flush()
+                os._exit(0)
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+        if os.waitpid(pid, 0)[1]:
+            raise RuntimeError("a seed fails, see above")
+        names.seek(0)
+        for name in names.read().splitlines():  # else each case would load them
+            with suppress(ImportError):  # of what a library puts there by hand
+                importlib.import_module(name)
 
 
 def pcm() -> dict[str, Files]:
