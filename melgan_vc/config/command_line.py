@@ -9,12 +9,12 @@ from melgan_vc.config.paths import expand_user
 from melgan_vc.config.schema import schema_of
 from melgan_vc.config.settings import Kind
 from melgan_vc.config.stored import escape
+from melgan_vc.config.yaml_files import LONG_NUMBER
 from melgan_vc.errors import UserError
 
 WITH_VALUE = {"-cd", "--config-dir", "-cp", "--config-path", "-cn", "--config-name", "-c", "--cfg", "-p", "--package",
               "-i", "--info", "--experimental-rerun"}  # fmt: skip  # options whose value is the next word
 SWEEP_FUNCTION = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag)\(.*\)", re.DOTALL)
-LONG_NUMBER = re.compile(r"\d{400,}")  # longer than any number that a setting may be
 OVERRIDE = re.compile(r"\+{0,2}[\w$][\w.$/@:-]*=")
 QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from melgan_vc.errors import UserError
 
 LARGEST = 1 << 20  # bytes
 DEEPEST = 32  # mappings and lists inside each other
+LONG_NUMBER = re.compile(r"\d{400,}")  # longer than any number that a setting may be
 MOST_NODES = 20_000  # after all aliases are expanded
 MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -68,6 +70,11 @@ def located(path: Path, text: str) -> Iterator[None]:
     except (RecursionError, ValueError, OverflowError) as error:  # such as an integer of 5000 digits, or a date of 0000
         if isinstance(error, UserError):
             raise
+        if too_long := LONG_NUMBER.search(text):
+            line = text.count("\n", 0, too_long.start()) + 1
+            raise UserError(
+                f"{path}, line {line}: a number has {len(too_long[0])} digits; give a smaller one"
+            ) from error
         raise UserError(f"{path}: cannot be used ({error}); correct the file") from error
 
 
