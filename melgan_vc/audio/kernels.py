@@ -8,7 +8,10 @@ from typing import Any
 import numba
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
+
+SMALLEST = np.float32(1e-12)  # mel power that is divided by
 
 
 def compiled(function: Callable[..., None]) -> Callable[..., None]:
@@ -61,6 +64,37 @@ def beyond(before: Tensor, found: Tensor, momentum: float, magnitude: Tensor) ->
     out = torch.empty_like(found)
     move(floats(before), floats(found), np.float32(momentum), floats(magnitude.contiguous()), floats(out))
     return out
+
+
+def refitted(power: Tensor, wanted: Tensor, filters: csr_matrix, of_bin: Tensor) -> Tensor:
+    """Power (B, T, F) after one update towards a mel power (B, T, M), see :meth:`spectrum.Spectrum.refitted`.
+
+    Args:
+        power, wanted: see there.
+        filters: (M, F), of which few bins are not zero.
+        of_bin: (F,) their sums.
+    """
+    out = torch.empty(power.shape)
+    rows = (one.contiguous().numpy().reshape(-1, one.shape[-1]) for one in (power, wanted, out))
+    places = (one.view(np.uint32) for one in (filters.indptr, filters.indices))  # or each is checked for its sign
+    refit(*rows, *places, filters.data, of_bin.numpy())
+    return out
+
+
+@compiled
+def refit(power, wanted, out, starts, bins, weights, of_bin):  # type: ignore[no-untyped-def]
+    for row in range(len(power)):
+        given, found = power[row], out[row]
+        found[:] = 0
+        for one in range(len(starts) - 1):
+            total = np.float32(0)
+            for at in range(starts[one], starts[one + 1]):
+                total += weights[at] * given[bins[at]]
+            ratio = wanted[row, one] / max(total, SMALLEST)
+            for at in range(starts[one], starts[one + 1]):
+                found[bins[at]] += weights[at] * ratio
+        for one in range(len(of_bin)):
+            found[one] *= given[one] / of_bin[one]
 
 
 @compiled

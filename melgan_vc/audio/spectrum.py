@@ -13,7 +13,7 @@ from melgan_vc.audio.stream import front_end
 from melgan_vc.spec import AudioSpec
 
 BANDS = 8  # that the filters are parted into: each band's touch only some bins, so most of the product is left out
-SMALLEST = 1e-12
+SMALLEST = float(kernels.SMALLEST)
 
 
 class Spectrum(nn.Module):
@@ -34,6 +34,7 @@ class Spectrum(nn.Module):
         super().__init__()
         self.spec = spec
         plain = front_end(spec)
+        self.filters = plain.filters
         filters = torch.from_numpy(plain.filters.toarray())
         self.bins = filters.shape[1]
         self.register_buffer("window", torch.from_numpy(plain.window), persistent=False)
@@ -112,6 +113,8 @@ class Spectrum(nn.Module):
 
         One multiplicative update for the Kullback-Leibler divergence (Lee and Seung, 2001).
         """
+        if kernels.fitting(power, wanted, self.of_bin):
+            return kernels.refitted(power, wanted, self.filters, self.of_bin)
         return power * (self.spread(wanted / self.mel(power).clamp(min=SMALLEST)) / self.of_bin)
 
     def unmixed(self, wanted: Tensor, updates: int) -> Tensor:

@@ -30,6 +30,8 @@ def found() -> list[torch.Tensor]:
         spectrum.adjoint(SPECTRA[0].clone()),
         power_of(SPECTRA[0]),
         beyond(*SPECTRA, 0.9, magnitude),
+        spectrum.refitted(magnitude**8, torch.rand(2, 9, TINY_AUDIO.n_mels) ** 8),
+        spectrum.refitted(torch.zeros_like(magnitude), torch.rand(2, 9, TINY_AUDIO.n_mels)),
     ]
 
 
