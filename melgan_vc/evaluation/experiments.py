@@ -29,7 +29,7 @@ from melgan_vc.audio.pictures import mel_figure, save_figure
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents, report
 from melgan_vc.evaluation.columns import COLUMNS, MEANS
-from melgan_vc.evaluation.comparison import mixture
+from melgan_vc.evaluation.comparison import comparable, mixture
 from melgan_vc.evaluation.kept import CONVERTED, PICTURED, Evaluation, read, tracks
 from melgan_vc.evaluation.labels import no_missing_glyphs, plain
 from melgan_vc.evaluation.protocol import Summary
@@ -83,10 +83,10 @@ def placeless(value: Any) -> Any:
 
 
 def picture(evaluations: Sequence[Evaluation]) -> Figure:
-    """The first recording, what the first few evaluations with the same mels made of it, and the target's."""
+    """Return the first recording, what the first few comparable evaluations made of it, and the target's."""
     first = evaluations[0]
     name = first.names("source")[0]
-    alike = [one for one in evaluations if one.record["audio"] == first.record["audio"]][:DRAWN]
+    alike = comparable(evaluations)[0][:DRAWN]
     audio = AudioSpec(**first.record["audio"])
     front_end = MelTransform(audio)
     found = {one.label: one.waveform for one in tracks(alike, name, 0) if one.kind in PICTURED}

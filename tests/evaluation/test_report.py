@@ -324,6 +324,8 @@ def test_evaluations_that_cannot_be_compared_stand_apart(two: list[Path], tmp_pa
     same_one = evaluations[1]
     groups = comparison.comparable(evaluations)
     assert [[one.name for one in group] for group in groups] == [["one", "same"], ["speaker"], ["recogniser"]]
+    drawn = {axes.get_title() for axes in experiments.picture(evaluations).axes}
+    assert {"converted: one", "converted: same"} < drawn and "converted: speaker" not in drawn
     headings = [comparison.difference(groups, group) for group in groups]
     assert "recogniser: Whisper" in headings[2] and "source 1234, target abcd" in headings[1]
     text = evaluation_page.write(tmp_path / "page", [two[0], recogniser]).read_text(encoding="utf-8")
