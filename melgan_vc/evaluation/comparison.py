@@ -18,7 +18,7 @@ def conditions(record: Mapping[str, Any]) -> dict[str, str]:
     Args:
         record: of an evaluation; those of old versions do not hold all of it.
     """
-    known = record.get("content")
+    known, texts = record.get("content"), record.get("transcripts", {})
     places = " and ".join(f"{place} ({record['held_out'].get(domain)})" for domain, place in record["places"].items())
     content = ", ".join(f"{domain} {value[:12]}" for domain, value in known.items()) if known else UNKNOWN
     return {
@@ -28,7 +28,9 @@ def conditions(record: Mapping[str, Any]) -> dict[str, str]:
         "recordings of one name": "the same sentence" if record["parallel"] else "different sentences",
         MELS: settings_of(record["audio"]),
         "recogniser": str(record.get("recogniser") or "none"),
+        "transcripts": ", ".join(f"{domain} {count}" for domain, count in texts.items() if count) or "none",
         "MCD": settings_of(record.get("mcd", {})),
+        "F0 tracker": str(record.get("pitch") or "none"),
         "version of the measures": str(record.get("version", 1)),
     }
 

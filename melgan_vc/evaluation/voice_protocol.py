@@ -68,7 +68,11 @@ class VoiceProtocol(Protocol):
         wanted = target if parallel and "mcd" not in self.absent else {}
         voices = {name: self.voice(f"{name} (target)", one) for name, one in wanted.items()}
         self.wanted: dict[str, Voice] = {name: one for name, one in voices.items() if one is not None}
-        known = texts or {}
+        known = dict(texts or {})
+        if parallel:  # what one says, the other says
+            known["source"] = {**known.get("target", {}), **known.get("source", {})}
+        both = (("source", source), ("target", target))
+        self.transcripts = {domain: len(known.get(domain, {}).keys() & one.keys()) for domain, one in both}
         self.said = {"source": self.sentences("source", source, known)}
         self.said["target"] = self.said["source"] if parallel else self.sentences("target", target, known)
         self.pitches: dict[str, list[np.ndarray]] = {}
@@ -77,6 +81,7 @@ class VoiceProtocol(Protocol):
         return {
             "mcd": self.mcd,
             "recogniser": self.recogniser,
+            "transcripts": self.transcripts,
             "naturalness": sorted(self.raters),
             "pitch": type(self.track).__name__,
         }

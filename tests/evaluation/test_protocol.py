@@ -97,7 +97,7 @@ def test_transcripts_stand_before_what_is_recognised_and_all_rows_are_rated(
         raters={"distillmos": rate},
         track=Pyin(),
         absent=["dnsmos"],
-        texts={"source": {"04": "Abce."}},
+        texts={"target": {"04": "Abce."}},
     )
     source, target = filled(protocol, sentences).summary()
     for line in (source, target):
@@ -105,6 +105,7 @@ def test_transcripts_stand_before_what_is_recognised_and_all_rows_are_rated(
     assert source.means["distillmos"].count == 2 and target.means["distillmos"].count == 1
     assert source.means["dnsmos"].count == 0 and "dnsmos" in columns("voice", [source, target]), "a dash"
     about = protocol.about()
+    assert about["transcripts"] == {"source": 1, "target": 1}
     assert about["naturalness"] == ["distillmos"] and about["pitch"] == "Pyin"
 
 
