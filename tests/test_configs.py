@@ -18,6 +18,10 @@ def composed(*overrides):
         return compose("train", overrides=list(overrides))
 
 
+def test_of_repeated_settings_the_last_one_counts():
+    assert composed("seed=1", "seed=2", "seed=1").seed == 1
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_experiment_trains_two_batches_to_a_bundle(experiment, two_domains, tmp_path):
     cfg = composed(

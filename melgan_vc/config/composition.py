@@ -107,7 +107,7 @@ class CheckedLoader(ConfigLoaderImpl):
     ) -> DictConfig:
         self.sources = []
         typed = {without_choice(override, config_name): override for override in overrides}
-        overrides = list(typed)
+        overrides = [without_choice(override, config_name) for override in overrides]
         try:
             cfg = super().load_configuration(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
         except KeyError as error:
