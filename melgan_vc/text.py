@@ -1,6 +1,7 @@
 """Text from files, names and tables, as it may be shown on a terminal or written into a log."""
 
 JOINERS = "\u200c\u200d"  # invisible, but Persian and emoji need them
+SHOWN = 100  # characters of a reason
 SPACES = "Zs"  # Unicode's category of spaces, which str.isprintable refuses but for one
 
 
@@ -29,6 +30,12 @@ def counted(number: int, one: str, more: str = "") -> str:
         more: what several are called; without, ``one`` with an s.
     """
     return f"{number} {one if number == 1 else more or one + 's'}"
+
+
+def shortened(text: object, most: int = SHOWN) -> str:
+    """Return a text for the inside of a message: on one line, and not longer than so many characters."""
+    line = " ".join(printable(text, keep="\n").split())
+    return line if len(line) <= most else f"{line[:most]}..."
 
 
 def is_shown(letter: str) -> bool:

@@ -33,10 +33,15 @@ def names_corpus(cfg: DictConfig) -> bool:
     return any(isinstance(value(cfg, f"data.{domain}"), DictConfig) for domain in ("source", "target"))
 
 
+VOICES = "with callbacks.validation.voice=true"
 NEEDED: dict[str, Sequence[tuple[str, Condition, str]]] = {
     "train": (
         ("data.litdata", is_word("data.store", "litdata"), "with data.store=litdata"),
         ("data.root", names_corpus, "with data=table or a corpus"),
+        *(
+            (f"callbacks.validation.{name}", is_word("callbacks.validation.voice", True), VOICES)
+            for name in ("naturalness", "words", "pitch")
+        ),
         ("prepare.silence_db", is_word("prepare.silence", "energy"), "with prepare.silence=energy"),
     ),
     "report": (

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from melgan_vc.data.corpora import Recording
 from melgan_vc.text import printable
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,11 @@ def transcripts(paths: Mapping[str, Path]) -> dict[str, str]:
     """
     found = {name: beside(path) or listed(path.parent).get(path.stem) for name, path in paths.items()}
     return {name: text for name, text in found.items() if text}
+
+
+def transcript_of(recording: Recording) -> str | None:
+    """Return what is said in a recording, as its corpus or a file beside it has it; None where neither has."""
+    return recording.text or transcripts({"": recording.path}).get("")
 
 
 def beside(path: Path) -> str | None:

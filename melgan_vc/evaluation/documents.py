@@ -17,14 +17,13 @@ import yaml
 
 from melgan_vc.csv_cells import csv_text
 from melgan_vc.errors import UserError
-from melgan_vc.text import printable
+from melgan_vc.text import printable, shortened
 
 LARGEST_TEXT = 8_000_000  # bytes of JSON, Markdown and so on; ours have 100 kB at most
 LARGEST_YAML = 300_000  # PyYAML reads 50 kB a second
 LARGEST_TABLE = 32_000_000  # a training of millions of batches
 WIDEST = 10_000  # columns
 DEEPEST = 50  # levels of nesting
-SHOWN = 100  # characters of a reason
 LARGEST_NUMBER = 1e30  # that is shown or drawn; what is larger was not measured
 
 
@@ -247,9 +246,3 @@ def step(row: Mapping[str, str], path: Path) -> int:
     if not 0 <= value < 1e15 or value != int(value):
         raise UserError(f"{path.name}: step is {shortened(repr(row['step']))}, not a number of batches")
     return int(value)
-
-
-def shortened(text: object, most: int = SHOWN) -> str:
-    """Return a text for the inside of a message: on one line, and not longer than so many characters."""
-    line = " ".join(printable(text, keep="\n").split())
-    return line if len(line) <= most else f"{line[:most]}..."

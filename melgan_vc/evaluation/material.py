@@ -16,7 +16,7 @@ from melgan_vc.audio import io
 from melgan_vc.data import corpus
 from melgan_vc.data.manifest import Item
 from melgan_vc.data.splits import Segment, Split
-from melgan_vc.data.transcripts import transcripts
+from melgan_vc.data.transcripts import transcript_of, transcripts
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation.documents import shortened
 from melgan_vc.evaluation.inspection import Listening
@@ -185,7 +185,7 @@ def clip(listening: Listening, item: Item, name: str, start: int, frames: int) -
     file = recording.path if recording is not None else None
     text = None
     if recording is not None and (start, frames) == (0, item.frames):
-        text = recording.text or transcripts({name: recording.path}).get(name)
+        text = transcript_of(recording)
     return Clip(name, partial(listening.piece, item, start, frames), name, file, text)
 
 

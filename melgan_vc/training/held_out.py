@@ -1,18 +1,11 @@
 """What a validation found, and who wants to know."""
 
-import logging
-import math
 from dataclasses import dataclass
 
 import lightning as L
 import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
-
-from melgan_vc.errors import UserError
-from melgan_vc.measures.better import BETTER
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,36 +43,6 @@ class HeldOut:
     clips: tuple[Clip, ...]
     sample_rate: int
     final: bool = False
-
-
-class Monitor:
-    """One held-out measure, watched for getting better.
-
-    Args:
-        owner: whose settings these are, for errors.
-        measure: its name.
-        mode: "min" if less of it is better, else "max".
-    """
-
-    def __init__(self, owner: str, measure: str, mode: str) -> None:
-        if measure not in BETTER:
-            raise UserError(f"{owner}.monitor is {measure!r}: give one of {', '.join(BETTER)}")
-        if mode not in ("min", "max"):
-            raise UserError(f"{owner}.mode is {mode!r}: give min or max")
-        self.owner, self.measure = owner, measure
-        self.sign = 1 if mode == "max" else -1
-        self.told = False
-
-    def score(self, outcome: HeldOut) -> float | None:
-        """The measure, more of it being better; None, with a warning, where it is not measured or not a number."""
-        value = outcome.measures.get(self.measure, math.nan)
-        if math.isfinite(value):
-            return self.sign * value
-        if not self.told:
-            reason = "is not measured" if self.measure not in outcome.measures else "is not a number"
-            log.warning("warning: batch %d: %s %s, so %s does nothing", outcome.batch, self.measure, reason, self.owner)
-        self.told = True
-        return None
 
 
 class HeldOutListener(L.Callback):

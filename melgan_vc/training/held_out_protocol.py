@@ -15,13 +15,11 @@ from melgan_vc.audio.mel import MelTransform
 from melgan_vc.audio.pictures import mel_figure
 from melgan_vc.bundle import Bundle
 from melgan_vc.data.datamodule import ChunkDataModule
-from melgan_vc.errors import UserError
 from melgan_vc.inference.converter import Converter
 from melgan_vc.losses.travel import travel
 from melgan_vc.measures import mels as of_mels
-from melgan_vc.measures.pitch import tracker
-from melgan_vc.measures.voice import Embed, centroid, cosine, speaker_embedder
 from melgan_vc.training.held_out import Clip, HeldOut
+from melgan_vc.training.held_out_voices import VoiceMeasures, VoiceModels, preview_texts
 from melgan_vc.training.loggers.base import KINDS
 from melgan_vc.training.randomness import undisturbed
 
@@ -36,17 +34,18 @@ class HeldOutProtocol:
         clips: recordings of each domain, at most.
         seconds: of each, at most.
         listen: how many of them become sound.
-        voice: measure F0 and, where resemblyzer is installed, speakers.
+        models: that measure voices; None measures none, for music.
     """
 
-    def __init__(self, data: ChunkDataModule, clips: int, seconds: float, listen: int, voice: bool) -> None:
+    def __init__(
+        self, data: ChunkDataModule, clips: int, seconds: float, listen: int, models: VoiceModels | None = None
+    ) -> None:
         self.audio, self.chunk = data.audio, data.chunk
         self.front_end = MelTransform(self.audio)
         self.inverter = GriffinLim(self.audio)
         seconds = max(seconds, self.audio.seconds(self.chunk.window + 1))
         self.mels = {domain: data.held_out(domain, clips, seconds) for domain in ("source", "target")}
-        self.listen = listen
-        self.voice = voice
+        self.data, self.listen, self.models = data, listen, models
 
     @cached_property
     def waveforms(self) -> dict[str, list[np.ndarray]]:
@@ -58,21 +57,15 @@ class HeldOutProtocol:
         return of_mels.statistics(self.mels["target"], self.audio)
 
     @cached_property
-    def embed(self) -> Embed | None:
-        """The speaker embedder, or None where it is not installed."""
-        try:
-            return speaker_embedder()
-        except UserError:
+    def voices(self) -> VoiceMeasures | None:
+        """What measures voices; None where they are not to be measured, or nothing becomes sound."""
+        if self.models is None or not self.listen:
             return None
-
-    @cached_property
-    def speakers(self) -> dict[str, np.ndarray]:
-        """The speaker embedding of each domain."""
-        return {domain: self.speaker(waveforms) for domain, waveforms in self.waveforms.items() if waveforms}
-
-    @cached_property
-    def target_f0(self) -> float:
-        return self.median_f0(self.waveforms["target"])
+        texts: dict[str, list[str | None]] = {domain: [None] * len(found) for domain, found in self.waveforms.items()}
+        if self.models.recognise is not None:
+            frames = {domain: [mel.shape[1] for mel in mels[: self.listen]] for domain, mels in self.mels.items()}
+            texts = {domain: preview_texts(self.data, domain, found) for domain, found in frames.items()}
+        return VoiceMeasures(self.models, self.audio.sample_rate, self.waveforms, texts)
 
     @torch.no_grad()
     def measure(self, generator: nn.Module, siamese: nn.Module, batch: int) -> HeldOut:
@@ -91,8 +84,8 @@ class HeldOutProtocol:
             silence = converter.convert(torch.full((self.audio.n_mels, SILENT_CHUNKS * self.chunk.width), SILENCE))
             measures = self.of_mels(converted, silence) | self.of_content(siamese, converted)
             waveforms = [self.invert(mel) for mel in converted[: self.listen]]
-            if self.voice:
-                measures |= self.of_voices(waveforms)
+            if self.voices is not None:
+                measures |= self.voices.measure(waveforms)
             pairs = zip(converted, waveforms, strict=False)  # only the first ones have a waveform
             clips = tuple(self.clip(number, *pair) for number, pair in enumerate(pairs))
         return HeldOut(batch, measures, clips, self.audio.sample_rate)
@@ -125,16 +118,6 @@ class HeldOutProtocol:
             "content_agreement": of_mels.content_agreement(before, after),
         }
 
-    def of_voices(self, waveforms: Sequence[np.ndarray]) -> dict[str, float]:
-        """F0 and speakers of conversions (N,)."""
-        measures = {}
-        if self.waveforms["target"]:
-            measures["f0_ratio"] = self.median_f0(waveforms) / self.target_f0
-        if self.embed is not None:
-            ours = self.speaker(waveforms)
-            measures |= {f"to_{domain}": cosine(ours, theirs) for domain, theirs in self.speakers.items()}
-        return measures
-
     def chunks(self, mels: Sequence[Tensor]) -> Tensor:
         """All whole windows of mels (M, T) as chunks (K, M, W), those of one window in a row."""
         pieces = [mel[:, : mel.shape[1] // self.chunk.window * self.chunk.window] for mel in mels]
@@ -150,15 +133,6 @@ class HeldOutProtocol:
 
     def invert(self, mel: Tensor) -> np.ndarray:
         return self.inverter(mel[None])[0].numpy()
-
-    def speaker(self, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-        assert self.embed is not None
-        return centroid([centroid(self.embed(waveform, self.audio.sample_rate)) for waveform in waveforms])
-
-    def median_f0(self, waveforms: Sequence[np.ndarray]) -> float:
-        """Over all voiced frames, in Hz; NaN if none is."""
-        voiced = np.concatenate([tracker()(waveform, self.audio.sample_rate).voiced for waveform in waveforms])
-        return float(np.median(voiced)) if len(voiced) else float("nan")
 
 
 @contextmanager

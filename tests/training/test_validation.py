@@ -2,6 +2,7 @@
 
 import csv
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from melgan_vc.measures.better import BETTER
 from melgan_vc.training.build import build
 from melgan_vc.training.callbacks.validation import HeldOutValidation
 from melgan_vc.training.held_out_protocol import HeldOutProtocol
+from melgan_vc.training.held_out_voices import VoiceModels
 from melgan_vc.training.randomness import random_state, restore_random_state, undisturbed
 from melgan_vc.training.snapshot import snapshot
 from tests.test_configs import composed
@@ -28,13 +30,18 @@ def built(two_domains, tmp_path):
     return module.train(), data
 
 
+def models():
+    found = VoiceModels.load(naturalness=["distillmos", "dnsmos"])
+    return replace(found, recognise=lambda waveform, sample_rate: "so it is said")
+
+
 def measured(protocol, module):
     return protocol.measure(module.best_generator, module.siamese, module.batch_count)
 
 
 def test_all_measures_are_there(built):
     module, data = built
-    outcome = measured(HeldOutProtocol(data, clips=8, seconds=10.0, listen=1, voice=True), module)
+    outcome = measured(HeldOutProtocol(data, clips=8, seconds=10.0, listen=1, models=models()), module)
     assert set(outcome.measures) == set(BETTER)
     assert {name for name, value in outcome.measures.items() if not np.isfinite(value)} <= {"f0_ratio"}
     (clip,) = outcome.clips
@@ -44,7 +51,7 @@ def test_all_measures_are_there(built):
 
 def test_conversions_and_travel_are_those_of_the_networks(built):
     module, data = built
-    protocol = HeldOutProtocol(data, clips=1, seconds=10.0, listen=1, voice=False)
+    protocol = HeldOutProtocol(data, clips=1, seconds=10.0, listen=1)
     found = measured(protocol, module)
     (source,) = protocol.mels["source"]
     with torch.no_grad():
@@ -60,20 +67,23 @@ def test_conversions_and_travel_are_those_of_the_networks(built):
 
 def test_the_training_does_not_notice(built):
     module, data = built
+    protocol = HeldOutProtocol(data, clips=8, seconds=10.0, listen=1, models=models())
     weights = {name: value.clone() for name, value in module.state_dict().items()}
     modes = {name: network.training for name, network in module.named_modules()}
     torch.manual_seed(1)
     before = random_state()["torch"].clone()
-    measured(HeldOutProtocol(data, clips=8, seconds=10.0, listen=1, voice=True), module)
+    measured(protocol, module)
     assert torch.equal(random_state()["torch"], before)
     assert all(torch.equal(value, weights[name]) for name, value in module.state_dict().items())
     assert {name: network.training for name, network in module.named_modules()} == modes
 
 
-def test_validated_or_not_the_weights_are_the_same(two_domains, tmp_path):
+@pytest.mark.parametrize("voice", [False, True])
+def test_validated_or_not_the_weights_are_the_same(voice, two_domains, tmp_path):
     more = ["trainer.max_batches=20", "optim.ema_decay=null", "stability=[augment]"]
-    often = train(two_domains, tmp_path / "often", *more, "callbacks.validation.every_batches=3")
-    never = train(two_domains, tmp_path / "never", *more, "callbacks.validation=null")
+    more += [f"callbacks.validation.voice={str(voice).lower()}", "callbacks.validation.listen=1"]
+    often = train(two_domains, tmp_path / "often", *more, "callbacks.validation.every_batches=8")
+    never = train(two_domains, tmp_path / "never", *more[:3], "callbacks.validation=null")
     one, other = (read(folder / "checkpoints" / "last.ckpt") for folder in (often, never))
     assert all(torch.equal(value, other["state_dict"][name]) for name, value in one["state_dict"].items())
     assert torch.equal(one["random"][0]["torch"], other["random"][0]["torch"])
@@ -154,7 +164,7 @@ def test_random_state_comes_back_in_all_three():
 
 def test_clips_are_at_least_a_window(built):
     module, data = built
-    found = measured(HeldOutProtocol(data, clips=2, seconds=0.01, listen=1, voice=False), module)
+    found = measured(HeldOutProtocol(data, clips=2, seconds=0.01, listen=1), module)
     assert np.isfinite(found.measures["spread"])
 
 

@@ -30,8 +30,9 @@ from melgan_vc.training.checkpoint_files import (
     duplicate,
 )
 from melgan_vc.training.checkpoint_io import read
-from melgan_vc.training.held_out import HeldOut, HeldOutListener, Monitor
+from melgan_vc.training.held_out import HeldOut, HeldOutListener
 from melgan_vc.training.module import MelganVC
+from melgan_vc.training.monitor import monitor_of
 from melgan_vc.training.ranks import agreed, from_first
 from melgan_vc.training.shards import whole
 from melgan_vc.training.snapshot import load_own, snapshot, snapshot_of
@@ -50,8 +51,8 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         every_batches: between two checkpoints.
         every_minutes: by the clock, at the latest; None for no such limit.
         keep_best: how many of the best are kept.
-        monitor: the held-out measure that ranks them.
-        mode: "min" if less of it is better, else "max".
+        monitor: the held-out measure that ranks them; "auto" for quality where it is measured, else mel_distance.
+        mode: "min" if less of it is better, else "max"; None for the way that the measure is known to have.
     """
 
     def __init__(
@@ -59,8 +60,8 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         every_batches: int = 1000,
         every_minutes: float | None = 10.0,
         keep_best: int = 1,
-        monitor: str = "mel_distance",
-        mode: str = "min",
+        monitor: str = "auto",
+        mode: str | None = None,
     ) -> None:
         self.every_batches = check_whole("checkpoint.every_batches", every_batches)
         minutes = (
@@ -68,7 +69,7 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
         )
         self.every_seconds = 60 * minutes
         self.keep_best = check_whole("checkpoint.keep_best", keep_best, lowest=0)
-        self.monitor = Monitor("checkpoint", monitor, mode)
+        self.monitor = monitor_of("checkpoint", monitor, mode)
         self.best: list[tuple[int, float]] = []  # batch and score, the best first
         self.ranked = False  # the networks as they are now are among the best
         self.written = time.monotonic()
@@ -119,6 +120,8 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
             duplicate(kept, best)  # also where the one there is of a final validation, which no checkpoint knows of
 
     def on_held_out(self, trainer: L.Trainer, module: MelganVC, outcome: HeldOut) -> None:  # type: ignore[override]
+        if self.monitor.choose(outcome):
+            self.best = []  # scores of two measures cannot be compared
         score = self.monitor.score(outcome) if self.keep_best else None
         if score is None or module.bad_batches:  # no checkpoint is written now
             return
@@ -126,7 +129,7 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
             self.keep_final(trainer, module, score)
             return
         entries = [*(entry for entry in self.best if entry[0] != outcome.batch), (outcome.batch, score)]
-        entries.sort(key=lambda entry: entry[1], reverse=True)
+        entries.sort(key=lambda entry: (entry[1], entry[0]), reverse=True)  # of equal scores, such as 0, the last
         self.best = entries[: self.keep_best]
         self.ranked = any(batch == outcome.batch for batch, _ in self.best)
         if not self.ranked:
@@ -141,7 +144,7 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
 
     def keep_final(self, trainer: L.Trainer, module: MelganVC, score: float) -> None:
         """Make the bundle that the training ends with the best one, if it is; the ranking is for checkpoints alone."""
-        if self.best and self.best[0][1] >= score:
+        if self.best and self.best[0][1] > score:
             return
         generator = whole(module.best_generator)
         if trainer.is_global_zero:
@@ -179,14 +182,15 @@ class KeptCheckpoints(HeldOutListener, Checkpoint):
                 bundle_of(path).unlink(missing_ok=True)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"measure": self.monitor.measure, "best": [list(entry) for entry in self.best]}
+        return {"measure": self.monitor.name, "best": [list(entry) for entry in self.best]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         entries = [(batch, score) for batch, score in state["best"]]
         if any(type(batch) is not int or type(score) not in (int, float) for batch, score in entries):
             raise ValueError("the best are no batches with scores")
-        if state["measure"] == self.monitor.measure:
-            self.best = entries[: self.keep_best]
+        monitor = self.monitor.resumed(state["measure"])
+        if monitor is not None:
+            self.monitor, self.best = monitor, entries[: self.keep_best]
 
 
 def batches_of(bundle: Path, module: MelganVC) -> int | None:

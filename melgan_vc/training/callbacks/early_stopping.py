@@ -8,8 +8,9 @@ import lightning as L
 
 from melgan_vc.text import counted
 from melgan_vc.training.callbacks.checks import check_number, check_whole
-from melgan_vc.training.held_out import HeldOut, HeldOutListener, Monitor
+from melgan_vc.training.held_out import HeldOut, HeldOutListener
 from melgan_vc.training.module import MelganVC
+from melgan_vc.training.monitor import Monitor
 
 log = logging.getLogger(__name__)
 
@@ -19,12 +20,14 @@ class EarlyStopping(HeldOutListener):
 
     Args:
         monitor: a held-out measure.
-        mode: "min" if less of it is better, else "max".
+        mode: "min" if less of it is better, else "max"; None for the way that it is known to have.
         patience: validations.
         gain: that counts as one.
     """
 
-    def __init__(self, monitor: str = "mel_distance", mode: str = "min", patience: int = 10, gain: float = 0.0) -> None:
+    def __init__(
+        self, monitor: str = "mel_distance", mode: str | None = None, patience: int = 10, gain: float = 0.0
+    ) -> None:
         self.monitor = Monitor("callbacks.early_stopping", monitor, mode)
         self.patience = check_whole("callbacks.early_stopping.patience", patience)
         self.gain = check_number("callbacks.early_stopping.gain", gain)

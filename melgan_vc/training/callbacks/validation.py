@@ -1,6 +1,7 @@
 """Validate a training on recordings that it never sees."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,16 @@ from melgan_vc.audio import io
 from melgan_vc.audio.pictures import save_figure, save_mel
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.errors import UserError
+from melgan_vc.measures.naturalness import RATERS
+from melgan_vc.measures.pitch import TRACKERS
+from melgan_vc.measures.words import check_installed
 from melgan_vc.training.callbacks.checks import check_number, check_whole
 from melgan_vc.training.held_out import HeldOut, HeldOutListener
 from melgan_vc.training.held_out_protocol import HeldOutProtocol
+from melgan_vc.training.held_out_voices import VoiceModels
 from melgan_vc.training.loggers.base import RunLogger
 from melgan_vc.training.module import MelganVC
+from melgan_vc.training.randomness import undisturbed
 from melgan_vc.training.ranks import agreed, from_first
 from melgan_vc.training.shards import whole
 from melgan_vc.training.stop import Stop
@@ -36,13 +42,20 @@ class HeldOutValidation(L.Callback):
         silence_level: of converted silence against the conversions, in dB; should be far below 0.
         f0_ratio: median F0 of the conversions over the target's.
         to_target, to_source: cosine of speaker embeddings, where resemblyzer is installed.
+        distillmos, dnsmos: how natural the conversions sound, 1 to 5, where the predictor is installed.
+        cer, wer: error rates of the words that are recognised, where they are asked for.
+        quality: words, likeness and naturalness as one number, where all of them are measured; see
+            :mod:`melgan_vc.measures.quality`. Its floors and ceilings are the previews of source and target.
 
     Args:
         every_batches: between two validations.
         clips: recordings of each domain, at most.
         seconds: of each, at most.
         listen: how many of the clips become sound: files, loggers, and the measures of voices.
-        voice: measure F0 and speakers; of no use for music.
+        voice: measure what voices have; of no use for music.
+        naturalness: names of its predictors, "distillmos" and "dnsmos"; none measures none.
+        words: recognise words, in English; takes about 2 s a clip on a CPU.
+        pitch: name of the F0 tracker, "swift_f0" or "pyin".
         at_end: validate once more when the training ends between two validations, also by its time limit or a guard;
             not after Ctrl-C and SIGTERM, which are to end it soon.
     """
@@ -54,18 +67,36 @@ class HeldOutValidation(L.Callback):
         seconds: float = 10.0,
         listen: int = 2,
         voice: bool = True,
+        naturalness: Sequence[str] = ("distillmos",),
+        words: bool = False,
+        pitch: str = "swift_f0",
         at_end: bool = True,
     ) -> None:
         self.every_batches = check_whole("callbacks.validation.every_batches", every_batches)
         check_whole("callbacks.validation.clips", clips)
         check_number("callbacks.validation.seconds", seconds, above=0)
         check_whole("callbacks.validation.listen", listen, lowest=0)
-        for name, value in (("voice", voice), ("at_end", at_end)):
+        for name, value in (("voice", voice), ("words", words), ("at_end", at_end)):
             if not isinstance(value, bool):
                 raise UserError(f"callbacks.validation.{name} is {value!r}: give true or false")
+        check_voices(voice and listen > 0, naturalness, words, pitch)
         self.at_end = at_end
-        self.settings = (clips, seconds, listen, voice and listen > 0)
+        self.settings = (clips, seconds, listen)
+        self.models = {"pitch": pitch, "naturalness": tuple(naturalness), "words": words} if voice and listen else None
         self.protocol: HeldOutProtocol | None = None
+
+    def on_train_start(self, trainer: L.Trainer, module: MelganVC) -> None:  # type: ignore[override]
+        data: ChunkDataModule = trainer.datamodule  # type: ignore[attr-defined]
+        if self.models and self.models["words"] and trainer.is_global_zero and data.splits["source"].validation:
+            self.load_protocol(data)  # now, so that a recogniser that does not work is known before any batch
+
+    def load_protocol(self, data: ChunkDataModule) -> HeldOutProtocol:
+        """Return what measures, with its models; they are loaded once, and the training does not notice."""
+        if self.protocol is None:
+            with undisturbed():
+                models = VoiceModels.load(**self.models) if self.models is not None else None  # type: ignore[arg-type]
+                self.protocol = HeldOutProtocol(data, *self.settings, models)
+        return self.protocol
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
         if module.batch_count % self.every_batches == 0:
@@ -95,9 +126,8 @@ class HeldOutValidation(L.Callback):
         module.settle()
         generator, siamese = whole(module.best_generator), whole(module.siamese)
         if trainer.is_global_zero:
-            if self.protocol is None:
-                self.protocol = HeldOutProtocol(data, *self.settings)
-            outcome = replace(self.protocol.measure(generator, siamese, module.batch_count), final=final)
+            protocol = self.load_protocol(data)
+            outcome = replace(protocol.measure(generator, siamese, module.batch_count), final=final)
             self.show(trainer, outcome)
             if final:
                 log.info("validated after batch %d; samples: %s", outcome.batch, self.folder(trainer, outcome))
@@ -122,6 +152,29 @@ class HeldOutValidation(L.Callback):
             if isinstance(logger, RunLogger):
                 logger.show(outcome.batch, folder)
             logger.save()
+
+
+def check_voices(heard: bool, naturalness: Sequence[str], words: bool, pitch: str) -> None:
+    """Refuse what voices cannot be measured with.
+
+    Args:
+        heard: whether voices are measured at all.
+        naturalness, words, pitch: see :class:`HeldOutValidation`.
+
+    Raises:
+        UserError: there is no such predictor or tracker, or no recogniser, or nothing for it to hear.
+    """
+    if isinstance(naturalness, str) or not set(naturalness) <= set(RATERS):
+        raise UserError(f"callbacks.validation.naturalness is {naturalness!r}: give a list of {', '.join(RATERS)}")
+    if pitch not in TRACKERS:
+        raise UserError(f"callbacks.validation.pitch is {pitch!r}: give one of {', '.join(TRACKERS)}")
+    if words and not heard:
+        raise UserError("callbacks.validation.words=true needs clips to hear: give voice=true, and listen above 0")
+    try:
+        if words:
+            check_installed()
+    except UserError as error:
+        raise UserError(f"callbacks.validation.words=true: {error}; or omit words") from error
 
 
 def write_samples(outcome: HeldOut, folder: Path) -> None:
