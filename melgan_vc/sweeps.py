@@ -29,6 +29,7 @@ from melgan_vc.config.stored import escape
 from melgan_vc.data.corpus import is_path
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import leaderboard, runs
+from melgan_vc.evaluation.ranking import AUTO
 from melgan_vc.evaluation.runs import FAILURE, JOB
 from melgan_vc.files import replacing
 from melgan_vc.measures.better import BETTER, NO_WAY
@@ -94,7 +95,7 @@ def objective(cfg: DictConfig, folder: Path) -> float | None:
 
 
 def measure_of(cfg: DictConfig) -> str:
-    """The measure that ranks the jobs: the one that ranks each one's checkpoints, if it ranks at all."""
+    """The measure that ranks the jobs: the one that ranks each one's checkpoints, where a setting names it."""
     asked = str(OmegaConf.select(cfg, "checkpoint.monitor"))
     return asked if BETTER.get(asked, NO_WAY) != NO_WAY else "mel_distance"
 
@@ -173,8 +174,9 @@ class SweepReport(Callback):
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         home = expand_user(config.hydra.sweep.dir)
         measure = measure_of(config)
+        chooses = OmegaConf.select(config, "checkpoint.monitor") == AUTO
         with explained():
-            say(f"\n{leaderboard.write(home, measure, home)}")
+            say(f"\n{leaderboard.write(home, AUTO if chooses else measure, home)}")
             failed = [one.name for one in runs.read(home, measure).entries if one.failure is not None]
             if failed:
                 raise UserError(

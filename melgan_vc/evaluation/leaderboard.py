@@ -13,6 +13,7 @@ from melgan_vc.bundle_header import BEST_NAME
 from melgan_vc.csv_cells import csv_cell
 from melgan_vc.evaluation import labels
 from melgan_vc.evaluation.documents import LARGEST_NUMBER, shortened
+from melgan_vc.evaluation.ranking import EVALUATED, QUALITY, WAYS, rank
 from melgan_vc.evaluation.runs import (
     ABSENT,
     FAILURE,
@@ -20,12 +21,10 @@ from melgan_vc.evaluation.runs import (
     best_bundle,
     comparable,
     difference,
-    read,
     swept,
 )
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
-from melgan_vc.measures.better import BETTER
 from melgan_vc.text import counted, printable
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 log = logging.getLogger(__name__)
+BESIDE = (QUALITY, "distillmos", *EVALUATED.values())  # columns of every table, where a run has them
 CLASS = "._target_"
 WIDE = 50  # largest over smallest of values that are drawn on a logarithmic axis
 COLUMNS = 12  # settings in a table or a picture
@@ -59,11 +59,13 @@ def shown(settings: Mapping[str, Any], key: str) -> str:
 def table(entries: Sequence[Entry], measure: str) -> str:
     """Return the runs as a table for a terminal."""
     keys = swept(entries)
-    headings = ["", measure, *short(keys[:COLUMNS]).values(), "at batch", "batches", "batches/s", "run"]
+    others = [name for name in BESIDE if name != measure and any(name in one.measures for one in entries)]
+    shown_measures = (measure, *others)
+    headings = ["", *shown_measures, *short(keys[:COLUMNS]).values(), "at batch", "batches", "batches/s", "run"]
     rows = [
         [
             str(place),
-            f"{one.measures[measure]:.3f}" if measure in one.measures else ABSENT,
+            *(f"{one.measures[name]:.3f}" if name in one.measures else ABSENT for name in shown_measures),
             *(shown(one.settings, key) for key in keys[:COLUMNS]),
             ABSENT if one.batch is None else str(one.batch),
             str(one.batches),
@@ -96,7 +98,7 @@ def tables(entries: Sequence[Entry], measure: str) -> str:
 def write_csv(entries: Sequence[Entry], path: Path) -> None:
     """Write all settings that differ, and all measures, as a CSV file."""
     keys = swept(entries)
-    names = [name for name in BETTER if any(name in one.measures for one in entries)]
+    names = [name for name in WAYS if any(name in one.measures for one in entries)]
     groups = {one.name: number for number, group in enumerate(comparable(entries), start=1) for one in group}
     with (
         replacing(path) as temporary,
@@ -127,7 +129,7 @@ def figure(entries: Sequence[Entry], measure: str) -> "Figure":
         axis.set_xlabel(labels.plain(short(keys)[key]))
         axis.grid(alpha=0.3)
     axes[0].ticklabel_format(axis="y", useOffset=False)  # so that a difference of nothing looks like it
-    axes[0].set_ylabel(f"{measure} ({'less' if BETTER[measure] == 'min' else 'more'} is better)")
+    axes[0].set_ylabel(f"{measure} ({'less' if WAYS[measure] == 'min' else 'more'} is better)")
     if ranked:
         picture.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right")
     return picture
@@ -186,21 +188,22 @@ def write(folder: Path, measure: str, output: Path, trust: Sequence[str] | None 
 
     Args:
         folder: of runs.
-        measure: that ranks them.
+        measure: that ranks them, see :func:`melgan_vc.evaluation.ranking.rank`.
         output: gets the table and the picture.
         trust: packages whose classes a run's config may name, see :func:`melgan_vc.evaluation.runs.read`.
 
     Returns:
         what to print.
     """
-    survey = read(folder, measure, trust)
-    entries, skipped = survey.entries, list(survey.skipped)
+    ranking = rank(folder, measure, trust)
+    entries, skipped, measure = ranking.entries, list(ranking.skipped), ranking.measure
     write_csv(entries, output / "leaderboard.csv")
     drawn = draw(entries, measure, output / "leaderboard.png")
     groups = comparable([one for one in entries if one.failure is None])
     best = best_bundle(folder, entries, skipped) if len(groups) == 1 else None
     count = counted(len(entries), "run")
-    lines = [f"{count} in {printable(folder)}, by {measure}:", "", tables(entries, measure), *skipped, ""]
+    by = f"{measure}, {ranking.reason}" if ranking.reason else measure
+    lines = [f"{count} in {printable(folder)}, by {by}:", "", tables(entries, measure), *skipped, ""]
     if best is not None:
         also = f", also {printable(folder / BEST_NAME)}" if link_best(best, folder) else ""
         lines.append(f"best bundle: {printable(best)}{also}")

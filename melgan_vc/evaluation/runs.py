@@ -148,7 +148,7 @@ def entry(run: Path, name: str, measure: str, trust: Sequence[str] | None = None
         if row.get(f"{PREFIX}{measure}"):
             measures = measured(row, path)
             ranked = score(measures, measure)
-            if ranked > best[0]:
+            if ranked >= best[0] and math.isfinite(ranked):  # of equal ones the last, as checkpoints are kept
                 best = (ranked, batch, measures)
     known = [speed for speed in speeds if math.isfinite(speed)]
     return Entry(

@@ -16,6 +16,7 @@ from melgan_vc.bundle_header import FORMAT, read_header
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents, leaderboard
 from melgan_vc.evaluation.runs import SPEED, comparable
+from melgan_vc.evaluation.runs import read as read_runs
 
 
 def make_bundle(path, weight=0, **provenance):
@@ -61,10 +62,10 @@ def runs(tmp_path):
 
 
 def test_the_best_validation_of_each_run_counts(runs):
-    entries = leaderboard.read(runs, "mel_distance").entries
+    entries = read_runs(runs, "mel_distance").entries
     found = [(one.name, one.batch, one.measures.get("mel_distance"), one.batches) for one in entries]
     assert found == [("d", 10, 1.0, 15), ("deep/b", 10, 19.0, 25), ("a", 20, 20.0, 35), ("c", None, None, 5)]
-    entries = leaderboard.read(runs, "to_target").entries
+    entries = read_runs(runs, "to_target").entries
     assert [(one.name, one.batch) for one in entries[:2]] == [("a", 10), ("deep/b", 20)], "more of it is better"
 
 
@@ -89,7 +90,7 @@ def test_what_differs_is_shown_and_what_failed_is_named(runs, tmp_path):
 
 
 def test_the_picture_has_a_panel_for_each_swept_setting(runs):
-    panels = leaderboard.figure(leaderboard.read(runs, "mel_distance").entries, "mel_distance").axes
+    panels = leaderboard.figure(read_runs(runs, "mel_distance").entries, "mel_distance").axes
     assert [panel.get_xlabel() for panel in panels] == ["travel.weight", "strategy"]
     assert [label.get_text() for label in panels[1].get_xticklabels()] == ["ddp", "single"]
     assert "less is better" in panels[0].get_ylabel()
@@ -170,10 +171,10 @@ def test_a_job_that_never_began_has_its_overrides(tmp_path):
         (folder / "checkpoints").mkdir(parents=True)
         (folder / "job.json").write_text(content)
     make_run(tmp_path / "good", 1, [3.0])
-    survey = leaderboard.read(tmp_path, "mel_distance")
+    survey = read_runs(tmp_path, "mel_distance")
     assert [one.name for one in survey.entries] == ["good"] and len(survey.skipped) == 4
     (tmp_path / "0" / "job.json").write_text('{"overrides": ["seed=3", "+a.b=[1]"]}')
-    survey = leaderboard.read(tmp_path, "mel_distance")
+    survey = read_runs(tmp_path, "mel_distance")
     assert survey.entries[1].settings == {"seed": 3, "a.b": [1]}
 
 
@@ -181,7 +182,7 @@ def test_a_row_that_was_cut_off_in_writing_counts_for_nothing(tmp_path):
     make_run(tmp_path / "a", 1, [3.0])
     with (tmp_path / "a" / "metrics.csv").open("a") as file:
         file.write("1.0,0.2")
-    assert leaderboard.read(tmp_path, "mel_distance").entries[0].measures["mel_distance"] == 3
+    assert read_runs(tmp_path, "mel_distance").entries[0].measures["mel_distance"] == 3
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999", "-1e308"])
@@ -244,7 +245,7 @@ def test_a_run_that_names_what_no_config_may_name_is_refused_in_a_line(runs, tar
 def test_evaluations_are_no_runs(runs):
     shutil.copytree(runs / "a", runs / "a" / "evaluated")
     (runs / "a" / "evaluated" / "metrics.json").write_text("{}")
-    assert len(leaderboard.read(runs, "mel_distance").entries) == 4
+    assert len(read_runs(runs, "mel_distance").entries) == 4
 
 
 def test_runs_on_other_recordings_or_mels_stand_in_tables_of_their_own(tmp_path):
@@ -276,7 +277,7 @@ def test_the_same_recordings_elsewhere_are_the_same_and_changed_ones_are_not(tmp
         path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"data": {"source": source}}))
         if content:
             make_bundle(tmp_path / name / "bundle.safetensors", data={"source": content})
-    groups = comparable(leaderboard.read(tmp_path, "mel_distance").entries)
+    groups = comparable(read_runs(tmp_path, "mel_distance").entries)
     assert [[one.name for one in group] for group in groups] == [["a", "b", "d"], ["c"]]
 
 
@@ -318,9 +319,9 @@ def test_odd_names_reach_tables_pictures_and_csv_files_unharmed(tmp_path):
 )
 def test_a_measure_that_ranks_nothing_is_refused(measure, words, runs):
     with pytest.raises(UserError, match=words):
-        leaderboard.read(runs, measure)
+        read_runs(runs, measure)
 
 
 def test_no_runs_is_one_clear_error(tmp_path):
     with pytest.raises(UserError, match="no runs found"):
-        leaderboard.read(tmp_path / "none", "mel_distance")
+        read_runs(tmp_path / "none", "mel_distance")

@@ -183,7 +183,7 @@ def evaluation(folder: Path, work: Path) -> str | None:
         listening.write(kept.found([folder]), work / "test", ["abx", "mos"], 2, 0)
     else:
         shutil.copytree(folder, work / "runs", symlinks=True)
-        leaderboard.write(work / "runs", "mel_distance", work / "board")
+        leaderboard.write(work / "runs", "auto", work / "board")
     return None
 
 
