@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -115,19 +114,6 @@ def tiny_training(two_domains: tuple[Path, Path], folder: Path, *more: str) -> l
         f"run_dir='{folder / 'run'}'",
         *more,
     ]
-
-
-def run_command(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """python -m melgan_vc.<name> as a user runs it."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
-    environment.pop("WANDB_API_KEY", None)
-    return subprocess.run(
-        [sys.executable, "-m", f"melgan_vc.{name}", *arguments],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
 
 
 def assert_one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:

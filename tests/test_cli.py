@@ -6,7 +6,8 @@ from omegaconf import OmegaConf
 from melgan_vc.cli import composition_error, explanation
 from melgan_vc.config.command_line import check_options, quote_override, quote_words
 from melgan_vc.errors import UserError
-from tests.conftest import assert_one_line, run_command
+from tests.commands import run_command
+from tests.conftest import assert_one_line
 
 
 @pytest.mark.parametrize(

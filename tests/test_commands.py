@@ -18,7 +18,8 @@ from melgan_vc import bundle
 from melgan_vc.errors import UserError
 from melgan_vc.inference.converter import Converter
 from melgan_vc.training.run import train
-from tests.conftest import GOLDEN, ROOT, TINY, TINY_AUDIO, assert_one_line, hum, run_command
+from tests.commands import run_command
+from tests.conftest import GOLDEN, ROOT, TINY, TINY_AUDIO, assert_one_line, hum
 from tests.test_configs import composed
 
 HELD_OUT = ROOT / "melgan_vc" / "bundled" / "voices" / "heldout"

@@ -11,7 +11,8 @@ from melgan_vc import sweeps
 from melgan_vc.bundle import load
 from melgan_vc.cli import CONF
 from melgan_vc.config.command_line import quote_override
-from tests.conftest import assert_one_line, run_command, tiny_training
+from tests.commands import run_command
+from tests.conftest import assert_one_line, tiny_training
 
 RAY = find_spec("hydra_plugins") is not None and find_spec("hydra_plugins.hydra_ray_launcher") is not None
 NEEDS_RAY = pytest.mark.skipif(not RAY, reason="its launcher wants an environment of its own: docs/scaling.md")

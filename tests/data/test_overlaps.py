@@ -14,7 +14,8 @@ from melgan_vc.data.prepare import prepare
 from melgan_vc.data.work import Work
 from melgan_vc.errors import UserError
 from melgan_vc.spec import ChunkSpec
-from tests.conftest import TINY, TINY_AUDIO, assert_one_line, hum, run_command
+from tests.commands import run_command
+from tests.conftest import TINY, TINY_AUDIO, assert_one_line, hum
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from melgan_vc.data.pool import PooledWindows
 from melgan_vc.data.store import MelStore
 from melgan_vc.data.streamed import StreamedStore, Streaming
 from melgan_vc.errors import UserError
-from tests.conftest import ROOT, TINY_AUDIO, assert_one_line, run_command, tiny_training
+from tests.commands import run_command
+from tests.conftest import ROOT, TINY_AUDIO, assert_one_line, tiny_training
 
 WINDOW = 24
 

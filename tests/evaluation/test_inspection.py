@@ -16,7 +16,8 @@ from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.data.work import Work
 from melgan_vc.evaluation.inspection import Listening, inspect
 from melgan_vc.spec import ChunkSpec
-from tests.conftest import ROOT, TINY_AUDIO, assert_one_line, hum, run_command
+from tests.commands import run_command
+from tests.conftest import ROOT, TINY_AUDIO, assert_one_line, hum
 
 RATE = 16000
 VOICES = ROOT / "melgan_vc" / "bundled" / "voices"

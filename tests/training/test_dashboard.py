@@ -18,7 +18,8 @@ from omegaconf import OmegaConf
 from melgan_vc.cli import CONF
 from melgan_vc.errors import UserError
 from melgan_vc.training import dashboard
-from tests.conftest import ROOT, assert_one_line, run_command
+from tests.commands import run_command
+from tests.conftest import ROOT, assert_one_line
 
 pytest.importorskip("wandb_workspaces")
 KEY = "k" * 40
