@@ -5,15 +5,17 @@ import importlib
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 import warnings
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, Self
 
 ROOT = Path(__file__).resolve().parent.parent
 PRELOADED = (
@@ -23,24 +25,53 @@ PRELOADED = (
 )  # fmt: skip
 
 
-def run_command(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m melgan_vc.NAME`` as a user does.
+class Running:
+    """A command that runs: ``python -m melgan_vc.NAME``, the first of a group of processes. Leaving it as a context
+    kills what has not ended.
 
     Args:
         name: of the command.
         arguments: of its command line.
         cwd: where it starts.
     """
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
-    environment.pop("WANDB_API_KEY", None)
-    with tempfile.TemporaryDirectory() as home:
-        places = [str(Path(home) / stream) for stream in ("stdout", "stderr")]
-        asked, told = pipes()
-        asked.write(json.dumps([name, arguments, str(cwd), dict(environment), places]) + "\n")
-        asked.flush()
-        code = int(told.readline())
-        out, error = (Path(place).read_text(encoding="utf-8") for place in places)
-    return subprocess.CompletedProcess([name, *arguments], code, out, error)
+
+    def __init__(self, name: str, *arguments: str, cwd: Path) -> None:
+        self.words = [name, *arguments]
+        self.is_over = False
+        self.home = tempfile.TemporaryDirectory()
+        self.places = [str(Path(self.home.name) / stream) for stream in ("stdout", "stderr")]
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+        environment.pop("WANDB_API_KEY", None)
+        self.pid = ask("start", name, arguments, str(cwd), dict(environment), self.places)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self.is_over:
+            os.killpg(self.pid, signal.SIGKILL)
+            self.wait()
+
+    def wait(self, seconds: float = 600) -> subprocess.CompletedProcess[str]:
+        """Wait for its end; what takes longer than so many seconds is killed."""
+        code = ask("wait", self.pid, seconds)
+        self.is_over = True
+        out, error = (Path(place).read_text(encoding="utf-8") for place in self.places)
+        self.home.cleanup()
+        return subprocess.CompletedProcess(self.words, code, out, error)
+
+
+def run_command(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command up to its end; arguments as for :class:`Running`."""
+    return Running(name, *arguments, cwd=cwd).wait()
+
+
+def ask(*words: object) -> int:
+    """Return the answer of the process that has loaded what commands need."""
+    asked, told = pipes()
+    asked.write(json.dumps(words) + "\n")
+    asked.flush()
+    return int(told.readline())
 
 
 @cache
@@ -49,20 +80,40 @@ def pipes():
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.commands"],
-        cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     return server.stdin, server.stdout
 
 
 def serve() -> None:
-    """Fork for each command that is asked for, a line each; tell its exit code. Ends with whoever asks."""
+    """Answer what is asked, a line each: fork for a command, or wait for one. Ends with whoever asks."""
     for name in PRELOADED:
         importlib.import_module(name)
     for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            execute(*json.loads(line))
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+        task, *words = json.loads(line)
+        print(forked(*words) if task == "start" else waited(*words), flush=True)
+
+
+def forked(*words: Any) -> int:
+    """Start a command; returns the number of its process. See :func:`execute`."""
+    pid = os.fork()
+    if pid == 0:
+        execute(*words)
+    return pid
+
+
+def waited(pid: int, seconds: float) -> int:
+    """Return the exit code of a process, which is killed where it takes longer than so many seconds."""
+    until = time.monotonic() + seconds
+    while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.005)
+    return os.waitstatus_to_exitcode(ended[1])
 
 
 def execute(name: str, arguments: list[str], cwd: str, environment: dict[str, str], places: list[str]) -> NoReturn:
@@ -75,6 +126,8 @@ def execute(name: str, arguments: list[str], cwd: str, environment: dict[str, st
         environment: of the process.
         places: files that standard output and standard error go to.
     """
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell leaves it ignored
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)

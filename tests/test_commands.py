@@ -18,7 +18,7 @@ from melgan_vc import bundle
 from melgan_vc.errors import UserError
 from melgan_vc.inference.converter import Converter
 from melgan_vc.training.run import train
-from tests.commands import run_command
+from tests.commands import Running, run_command
 from tests.conftest import GOLDEN, ROOT, TINY, TINY_AUDIO, assert_one_line, hum
 from tests.test_configs import composed
 
@@ -76,27 +76,16 @@ def test_a_run_directory_in_use_is_refused(trained, two_domains, tmp_path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_training_keeps_what_it_has(two_domains, tmp_path, number, code):
     data = [f"data.source={two_domains[0]}", f"data.target={two_domains[1]}"]
-    command = [sys.executable, "-m", "melgan_vc.train", *TINY, *data, "run_dir=run", "callbacks.validation=null"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        [*command, "checkpoint.every_batches=5"],
-        cwd=tmp_path,
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell leaves it ignored
-    ) as running:
-        try:
-            until = time.monotonic() + 120
-            while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < until:
-                time.sleep(0.1)
-            running.send_signal(number)
-            _, said = running.communicate(timeout=60)
-        finally:
-            running.kill()
-    assert running.returncode == code, said
-    assert "interrupted after" in said
-    assert "Traceback" not in said
+    given = [*TINY, *data, "run_dir=run", "callbacks.validation=null", "checkpoint.every_batches=5"]
+    with Running("train", *given, cwd=tmp_path) as running:
+        until = time.monotonic() + 120
+        while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        os.kill(running.pid, number)
+        done = running.wait(60)
+    assert done.returncode == code, done.stderr
+    assert "interrupted after" in done.stderr
+    assert "Traceback" not in done.stderr
     batches = bundle.load(tmp_path / "run").provenance["batches"]
     checkpoint = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
     assert checkpoint["batch_count"] == batches > 0

@@ -27,6 +27,7 @@ from melgan_vc.temporary import host
 from melgan_vc.training import checkpoint_io, run
 from melgan_vc.training.run_config import CommandLine
 from melgan_vc.training.run_directory import claimed
+from tests.commands import Running
 from tests.conftest import ROOT, hum, tiny_training
 from tests.test_configs import composed
 
@@ -79,13 +80,13 @@ def assert_same_files(one, other):
 def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(more, two_domains, tmp_path):
     whole = train(two_domains, tmp_path / "whole", *more)
     folder = tmp_path / "cut"
-    command = [sys.executable, "-m", "melgan_vc.train", *settings(two_domains, folder, *more)]
     log = folder / "run" / "metrics.csv"
-    with subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}) as running:
+    with Running("train", *settings(two_domains, folder, *more), cwd=tmp_path) as running:
         until = time.monotonic() + 120
         while not (log.is_file() and log.read_text().count("\n") > 4) and time.monotonic() < until:
             time.sleep(0.002)
-        running.kill()
+        os.kill(running.pid, signal.SIGKILL)
+        assert running.wait().returncode == -signal.SIGKILL
     kept = read(folder / "run" / "checkpoints" / "last.ckpt")["batch_count"]
     assert 0 < kept < 40
     train(two_domains, folder, *more, "resume=auto")
@@ -547,21 +548,14 @@ def test_what_does_not_say_how_to_start_is_refused(wrong, two_domains, tmp_path)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_whole_group_does_not_kill_the_loaders(number, two_domains, tmp_path):
     more = ["trainer.max_batches=4000", "data.workers=2", "callbacks.validation=null"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "melgan_vc.train", *settings(two_domains, tmp_path, *more)],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell leaves it ignored
-    ) as running:
+    with Running("train", *settings(two_domains, tmp_path, *more), cwd=tmp_path) as running:
         until = time.monotonic() + 120
         while not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < until:
             time.sleep(0.01)
         os.killpg(running.pid, number)
-        _, said = running.communicate(timeout=60)
-    assert running.returncode == 128 + number, said
+        done = running.wait(60)
+    said = done.stderr
+    assert done.returncode == 128 + number, said
     assert "Traceback" not in said
     assert said.count("stopping after this batch") == 1
     batches = read(tmp_path / "run" / "checkpoints" / "last.ckpt")["batch_count"]
@@ -612,18 +606,16 @@ def test_two_processes_do_not_train_in_one_directory(two_domains, tmp_path):
 
 def test_sigterm_in_a_batch_leaves_an_exact_checkpoint(two_domains, tmp_path):
     folder = tmp_path / "cut"
-    command = [sys.executable, "-m", "melgan_vc.train", *settings(two_domains, folder, "trainer.max_batches=4000")]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True
-    ) as running:
+    with Running("train", *settings(two_domains, folder, "trainer.max_batches=4000"), cwd=tmp_path) as running:
         until = time.monotonic() + 120
         while not (folder / "run" / "checkpoints" / "last.ckpt").exists() and time.monotonic() < until:
             time.sleep(0.01)
         started = time.monotonic()
-        running.send_signal(signal.SIGTERM)
-        _, said = running.communicate(timeout=60)
+        os.kill(running.pid, signal.SIGTERM)
+        done = running.wait(60)
         assert time.monotonic() - started < 20
-    assert running.returncode == 143, said
+    said = done.stderr
+    assert done.returncode == 143, said
     batches = read(folder / "run" / "checkpoints" / "last.ckpt")["batch_count"]
     assert f"interrupted after {batches} of 4000 batches" in said
     again = f"trainer.max_batches={batches + 3}"
