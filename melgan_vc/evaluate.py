@@ -1,7 +1,7 @@
 """python -m melgan_vc.evaluate: convert held-out recordings, measure them, and show them on a page."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -20,11 +20,13 @@ from melgan_vc.terminal import say
 
 if TYPE_CHECKING:
     from melgan_vc.evaluation.material import Clip, Material
+    from melgan_vc.evaluation.protocol import Summary
+    from melgan_vc.evaluation.unseen import Unseen
     from melgan_vc.measures.words import Recognise
 
 log = logging.getLogger(__name__)
 DOMAINS = ("source", "target")
-OF_VOICES = ("recogniser", "naturalness", "pitch", "mcd")  # settings that music does not use
+OF_VOICES = ("recogniser", "naturalness", "pitch", "mcd", "unseen")  # settings that music does not use
 HOURS = 0.5  # of recordings that are looked at for what the page says of them
 
 
@@ -39,6 +41,7 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.evaluation.protocols import for_music, for_voices
     from melgan_vc.evaluation.quality import with_quality
     from melgan_vc.evaluation.selection import chosen
+    from melgan_vc.evaluation.waveforms import heard, texts_of
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.offline import OfflineConverter
 
@@ -52,14 +55,20 @@ def main(cfg: DictConfig) -> None:
     offline = OfflineConverter(converter, inverter)
     material = chosen(material_of(cfg, run, converter.bundle, music), cfg.recordings, cfg.split)
     output = expand_user(cfg.output)
-    session.check_output(output, material, recording_folders(cfg, run))
+    unseen = [] if cfg.unseen is None else unseen_of(cfg, run, material, offline.audio.sample_rate)
+    folders_read = [*recording_folders(cfg, run), *(one.folder for one in unseen)]
+    session.check_output(output, material, folders_read, {one.speaker: one.clips for one in unseen})
     session.check_writable(output)
-    waveforms = session.heard(material, offline.audio.sample_rate, cfg.seconds)
+    waveforms = heard(material, offline.audio.sample_rate, cfg.seconds)
+    voices = {one.speaker: one.heard(offline.audio.sample_rate, cfg.seconds) for one in unseen}
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
     given = settings, offline, material, waveforms
     protocol, others = for_music(*given) if music else for_voices(*given, recogniser_builder(cfg))
+    for one in unseen:
+        texts = texts_of(one.clips, voices[one.speaker], round(cfg.seconds * offline.audio.sample_rate))
+        protocol.expect(one.speaker, voices[one.speaker], texts, one.paired)
     report.clear(output)
-    speed = session.run(waveforms, offline, others, protocol, output)
+    speed = session.run(waveforms, offline, others, protocol, output, voices)
     about = {
         "bundle": str(cfg.bundle),
         "sound": "music" if music else "voice",
@@ -68,6 +77,7 @@ def main(cfg: DictConfig) -> None:
         "held_out": {domain: len(waveforms[domain]) for domain in DOMAINS},
         "places": dict(material.places),
         "content": session.content(waveforms),
+        **({"unseen": {one.speaker.name: one.about(voices[one.speaker]) for one in unseen}} if unseen else {}),
         "seconds": cfg.seconds,
         "audio": asdict(offline.audio),
         "overlap": cfg.overlap,
@@ -83,12 +93,9 @@ def main(cfg: DictConfig) -> None:
     summary = protocol.summary() if music else with_quality(protocol.summary())
     report.write(output, protocol.rows, summary, about)
     report.keep_run(output, path.parent, card.text(converter.bundle, path), speed.times_real_time)
-    columns = report.columns(about["sound"], summary)
-    counts = " and ".join(f"{len(waveforms[domain])} of the {domain}" for domain in DOMAINS)
-    counts += f" (split={cfg.split})" if cfg.split else ""
-    say(f"\nHeld-out recordings: {counts}; means, with 95 % intervals from 5 on:\n\n{report.table(summary, columns)}\n")
-    for line in report.verdicts(summary, about):
-        say(line)
+    counts = [f"{len(waveforms[domain])} of the {domain}" for domain in DOMAINS]
+    counts += [f"{len(found)} of {speaker.name}" for speaker, found in voices.items()]
+    tell(f"{', '.join(counts)}{f' (split={cfg.split})' if cfg.split else ''}", summary, about)
     say(f"Converted at {speed.times_real_time:.0f} times real time, inversion included.\n")
     try:
         say(f"Look and listen: {evaluation_page.write(output, [output])}")
@@ -106,6 +113,22 @@ def recogniser_builder(cfg: DictConfig) -> "Callable[[], Recognise] | None":
     return partial(instantiate, cfg.recogniser, "recogniser", trust=check_trust(cfg.trust))
 
 
+def tell(counts: str, summary: "Sequence[Summary]", about: Mapping[str, Any]) -> None:
+    """Print the figures of an evaluation, and what follows from them.
+
+    Args:
+        counts: of recordings.
+        summary: of all kinds.
+        about: what a record says of the evaluation.
+    """
+    from melgan_vc.evaluation import report
+
+    table = report.table(summary, report.columns(about["sound"], summary))
+    say(f"\nHeld-out recordings: {counts}; means, with 95 % intervals from 5 on:\n\n{table}\n")
+    for line in report.verdicts(summary, about):
+        say(line)
+
+
 def check_pairs(cfg: DictConfig) -> None:
     """Refuse a config that names recordings of one domain alone."""
     for one, other in (("source", "target"), ("training_source", "training_target")):
@@ -119,8 +142,8 @@ def refuse_settings_of_voices(overrides: Sequence[str]) -> None:
     idle = sorted(key for key in keys if key.partition(".")[0] in OF_VOICES)
     if idle:
         raise UserError(
-            f"{', '.join(idle)} has no effect: the run is of music, which has no words, naturalness or F0 measured; "
-            "leave it out, or say sound=voice"
+            f"{', '.join(idle)} has no effect: the run is of music, which has no speakers, and no words, naturalness "
+            "or F0 that are measured; leave it out, or say sound=voice"
         )
 
 
@@ -130,6 +153,15 @@ def recording_folders(cfg: DictConfig, run: DictConfig | None) -> list[Path]:
     named += [OmegaConf.select(run, f"data.{domain}") for domain in DOMAINS] if run is not None else []
     every = [one for value in named for one in (value if isinstance(value, ListConfig) else [value])]
     return [corpus.locate(one) for one in every if isinstance(one, str) and one]
+
+
+def unseen_of(cfg: DictConfig, run: DictConfig | None, material: "Material", sample_rate: int) -> "list[Unseen]":
+    """Return the speakers that a config names and that were not trained on, with the recordings to convert."""
+    from melgan_vc.evaluation.unseen import chosen_of, unseen_speakers
+
+    given = cfg.unseen if isinstance(cfg.unseen, str) else list(cfg.unseen)
+    speakers = unseen_speakers(corpus.locate_all(given), recording_folders(cfg, run))
+    return chosen_of(speakers, material, cfg.recordings, cfg.split, sample_rate, cfg.seconds)
 
 
 def run_config(bundle: Path, trust: Sequence[str] = ()) -> DictConfig | None:

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -226,6 +226,16 @@ class Originals:
                 f"{printable(output)}: is an input of this command ({printable(found)}), and would be overwritten; "
                 "give another output"
             )
+
+
+def last_parts(paths: Sequence[Path]) -> list[str]:
+    """Return the last part of each path, or as many of the last parts as tell all of them apart."""
+    parts = [path.parts for path in paths]
+    for count in range(1, max(map(len, parts), default=1) + 1):
+        names = ["/".join(one[-count:]) for one in parts]
+        if len(set(names)) == len(names):
+            break
+    return names
 
 
 def inputs_among(outputs: Iterable[Path], inputs: Iterable[Path]) -> list[Path]:

@@ -212,12 +212,14 @@ def test_evaluate_measures_what_it_is_given_and_shows_it(trained, lone, sentence
     assert "two against one\n  CER +0.00, too few recordings for an interval\n" in done.stdout
 
 
-def test_evaluate_takes_what_the_run_held_out(trained, lone, tmp_path):
-    done = run_command(
-        "evaluate", f"bundle={trained}", "output=ev", "seconds=1", "recogniser=none", "naturalness=[]", cwd=tmp_path
-    )
+def test_evaluate_takes_what_the_run_held_out(trained, lone, sentences, tmp_path):
+    given = ["seconds=1", "recogniser=none", "naturalness=[]", f"unseen={sentences}/target"]
+    done = run_command("evaluate", f"bundle={trained}", "output=ev", *given, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "ev" / "metrics.json").read_text())
+    kinds = [line["kind"] for line in record["summary"]]
+    assert {"source target", "converted from target"} <= set(kinds) and record["unseen"]["target"]["held_out"] == 1
+    assert "From speakers that were not trained on" in done.stdout
     assert not record["parallel"] and record["held_out"] == {"source": 1, "target": 1}
     assert not {"mcd", "cer"} & record["summary"][0]["means"].keys() and "WORLD transfer" in done.stdout
     done = run_command("evaluate", f"bundle={trained}", "output=one", "split=development", cwd=tmp_path)

@@ -279,6 +279,7 @@ DECLARED: Mapping[str, Mapping[str, Setting]] = {
         "training_target": optional(PATH),
         "parallel": optional(SWITCH),
         "sound": optional(choice("voice", "music")),
+        "unseen": optional(PATHS),
         "split": optional(choice("development", "test")),
         "recordings": whole(),
         "seconds": POSITIVE,

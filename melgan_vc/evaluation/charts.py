@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from melgan_vc.evaluation import labels, page
 from melgan_vc.evaluation.documents import LARGEST_NUMBER
-from melgan_vc.evaluation.kept import Evaluation, Track, colours
+from melgan_vc.evaluation.kept import Evaluation
+from melgan_vc.evaluation.tracks import Track, colours
 from melgan_vc.measures.better import BETTER, NO_WAY
 from melgan_vc.measures.world import FRAME_MS, pitch_and_envelope
 

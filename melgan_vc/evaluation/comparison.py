@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from melgan_vc.evaluation.columns import COLUMNS
-from melgan_vc.evaluation.kept import CONVERTED, Evaluation
+from melgan_vc.evaluation.kept import Evaluation
+from melgan_vc.evaluation.speakers import CONVERTED
 from melgan_vc.measures.intervals import FEWEST, Mean, mean
 
 SOUND, HELD_OUT, MELS = "kind of sound", "held-out recordings", "mels"

@@ -1,26 +1,24 @@
 """The page of one evaluation, or of several side by side: figures, curves, sound, pictures, settings."""
 
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from melgan_vc.audio.mel import MelTransform
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents, page, report
-from melgan_vc.evaluation.charts import curves, pitches
+from melgan_vc.evaluation.charts import curves
 from melgan_vc.evaluation.columns import COLUMNS, MEANS
 from melgan_vc.evaluation.comparison import comparable, difference, differences
-from melgan_vc.evaluation.kept import CONVERTED, PICTURED, Evaluation, is_evaluation, kind_name, read, tracks
+from melgan_vc.evaluation.kept import Evaluation, is_evaluation, read
+from melgan_vc.evaluation.page_clips import clips
 from melgan_vc.evaluation.runs import NOT_COMPARED
+from melgan_vc.evaluation.speakers import TRAINED, Speaker, unseen_among
+from melgan_vc.evaluation.tracks import kind_name
 from melgan_vc.measures.intervals import FEWEST
 from melgan_vc.spec import AudioSpec
 
 RANKED_BY = ("mcd", "to_target", "chroma", "cer")  # the first one that was measured orders the recordings
-SHOWN = 12  # recordings on the page: the worst and the best ones
 
 
 def write(output: Path, folders: Sequence[Path], trust: Sequence[str] | None = None) -> Path:
@@ -99,81 +97,64 @@ def part(evaluations: Sequence[Evaluation], heading: str) -> dict[str, Any]:
         "headings": [COLUMNS[name] for name in measures],
         "lines": lines(evaluations, measures),
         "differences": differences(evaluations),
-        "clips": clips(evaluations, AudioSpec(**evaluations[0].record["audio"]), ranking),
+        "sections": sections(evaluations, ranking),
         "ranking": COLUMNS[ranking].heading if ranking else None,
         "orders": [(name, COLUMNS[name].heading) for name in measures if name in MEANS],
-        "count": len(evaluations[0].names("source")),
     }
 
 
 def lines(evaluations: Sequence[Evaluation], measures: Sequence[str]) -> list[tuple[str, str, list[str]]]:
     """The table: name, class and cells of each line; what no model changes is there once."""
-    first = evaluations[0]
+    every = {one.name: {line.kind: line for line in one.summary} for one in evaluations}
+    known = dict.fromkeys(kind for found in every.values() for kind in found)
+    speakers = [TRAINED, *unseen_among(known)]
+    own = {one.source: one for one in speakers[1:]}
     found = []
-    for line in first.summary:
-        if line.kind != CONVERTED:
-            found.append((line.kind, "", [report.cell(line, name) for name in measures]))
-            continue
-        for one in evaluations:
-            own = next(each for each in one.summary if each.kind == CONVERTED)
-            found.append((kind_name(evaluations, one), "model", [report.cell(own, name) for name in measures]))
+
+    def add(one: Evaluation, kind: str, name: str, style: str = "") -> None:
+        found.append((name, style, [report.cell(every[one.name][kind], measure) for measure in measures]))
+
+    for kind in known:
+        if kind in [one.converted for one in speakers]:
+            for one in evaluations:
+                if kind in every[one.name]:
+                    add(one, kind, kind_name(evaluations, one, kind), "model")
+        elif kind in own:
+            groups = by_recordings(evaluations, own[kind])
+            for group in groups:
+                add(group[0], kind, kind_name([one[0] for one in groups], group[0], kind))
+        else:
+            add(next(one for one in evaluations if kind in every[one.name]), kind, kind)
     return found
 
 
-def clips(evaluations: Sequence[Evaluation], audio: AudioSpec, ranking: str | None) -> list[dict[str, Any]]:
-    """The recordings on the page, the worst first; those that nothing can be shown of are skipped."""
-    first = evaluations[0]
-    sign = -1 if ranking and COLUMNS[ranking].better == "min" else 1
-
-    def score(name: str) -> float:
-        value = first.value(name, CONVERTED, ranking) if ranking else math.nan
-        return -math.inf if math.isnan(value) else sign * value
-
-    ranked = sorted(dict.fromkeys(first.names("source")), key=score)
-    if len(ranked) > SHOWN:
-        ranked = [*ranked[: SHOWN // 2], *ranked[-(SHOWN - SHOWN // 2) :]]
-    shown = (clip(evaluations, audio, name, place) for place, name in enumerate(ranked))
-    return [one for one in shown if one is not None]
+def by_recordings(evaluations: Sequence[Evaluation], speaker: Speaker) -> list[list[Evaluation]]:
+    """Return the evaluations that converted an unseen speaker, in groups that did so with the same recordings."""
+    groups: dict[Any, list[Evaluation]] = {}
+    for one in evaluations:
+        if speaker in unseen_among(line.kind for line in one.summary):
+            groups.setdefault(one.record.get("unseen", {}).get(speaker.name, {}).get("content"), []).append(one)
+    return list(groups.values())
 
 
-def clip(evaluations: Sequence[Evaluation], audio: AudioSpec, name: str, place: int) -> dict[str, Any] | None:
-    """A recording of the source and all that was made of it; None where no sound of it is left."""
-    kinds = list(tracks(evaluations, name, place))
-    if not kinds:
-        return None
-    longest = max(len(one.waveform) for one in kinds)
-    front_end = MelTransform(audio)
-    pictured = [one for one in kinds if one.kind in PICTURED]
-    measured = {measure: evaluations[0].value(name, CONVERTED, measure) for measure in MEANS}
-    return {
-        "name": name,
-        "seconds": f"{longest / audio.sample_rate:.3f}",
-        "values": {measure: f"{value:.6g}" for measure, value in measured.items() if not math.isnan(value)},
-        "figures": [
-            f"{COLUMNS[measure].heading} {value:{COLUMNS[measure].form}}"
-            for measure, value in measured.items()
-            if not math.isnan(value)
-        ],
-        "tracks": [
-            {
-                "label": one.label,
-                "colour": one.colour,
-                "sound": page.sound(one.waveform, audio.sample_rate),
-                "start": one.kind == CONVERTED,
-            }
-            for one in kinds
-        ],
-        "pictures": [
-            {
-                "label": one.label,
-                "track": kinds.index(one),
-                "width": f"{100 * len(one.waveform) / longest:.2f}",
-                "picture": page.mel_picture(front_end(torch.from_numpy(one.waveform)).numpy()),
-            }
-            for one in pictured
-        ],
-        "pitch": pitches(pictured, audio.sample_rate) if evaluations[0].record["sound"] == "voice" else None,
-    }
+def sections(evaluations: Sequence[Evaluation], ranking: str | None) -> list[dict[str, Any]]:
+    """Return the recordings of each source speaker: the trained one, then those that were not trained on."""
+    audio = AudioSpec(**evaluations[0].record["audio"])
+    known = dict.fromkeys(line.kind for one in evaluations for line in one.summary)
+    found = [("", evaluations, TRAINED)]
+    found += [
+        (f"From {speaker.name}, who was not trained on", group, speaker)
+        for speaker in unseen_among(known)
+        for group in by_recordings(evaluations, speaker)
+    ]
+    return [
+        {
+            "heading": heading,
+            "clips": clips(group, audio, ranking, speaker),
+            "count": len(set(group[0].names(speaker.source))),
+        }
+        for heading, group, speaker in found
+    ]
 
 
 def changed(evaluations: Sequence[Evaluation]) -> list[tuple[str, list[str]]]:
@@ -232,6 +213,9 @@ def facts(one: Evaluation) -> list[tuple[str, str]]:
         ),
         ("digital silence becomes", f"{silence} dBFS without the gate, silence with it"),
     ]
+    for name, of in record.get("unseen", {}).items():
+        sentences = "the same sentences" if of["paired"] else "not the same sentences"
+        found.append((f"{name}, who was not trained on", f"{of['held_out']} of {of['place']}; {sentences}"))
     times = speed(one)
     if times is not None:
         found.append(("speed of converting", f"{times} times real time, inversion included"))

@@ -30,12 +30,14 @@ from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents, report
 from melgan_vc.evaluation.columns import COLUMNS, MEANS
 from melgan_vc.evaluation.comparison import comparable, mixture
-from melgan_vc.evaluation.kept import CONVERTED, PICTURED, Evaluation, read, tracks
+from melgan_vc.evaluation.kept import Evaluation, read
 from melgan_vc.evaluation.labels import no_missing_glyphs, plain
 from melgan_vc.evaluation.protocol import Summary
 from melgan_vc.evaluation.records import read_record
 from melgan_vc.evaluation.runs import NOT_COMPARED
+from melgan_vc.evaluation.speakers import CONVERTED, TRAINED
 from melgan_vc.evaluation.tables import aligned
+from melgan_vc.evaluation.tracks import pictured, tracks
 from melgan_vc.files import output_path, replacing
 from melgan_vc.measures.intervals import Mean
 from melgan_vc.spec import AudioSpec
@@ -61,6 +63,10 @@ def keep(folders: Sequence[Path], experiment: Path, trust: Sequence[str] | None 
             if not key.startswith((*NOT_COMPARED, "hydra."))
         }
         record["places"] = {domain: placeless(place) for domain, place in record["places"].items()}
+        if "unseen" in record:
+            record["unseen"] = {
+                speaker: {**of, "place": placeless(of["place"])} for speaker, of in record["unseen"].items()
+            }
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         kept.append(path)
@@ -89,7 +95,7 @@ def picture(evaluations: Sequence[Evaluation]) -> Figure:
     alike = comparable(evaluations)[0][:DRAWN]
     audio = AudioSpec(**first.record["audio"])
     front_end = MelTransform(audio)
-    found = {one.label: one.waveform for one in tracks(alike, name, 0) if one.kind in PICTURED}
+    found = {one.label: one.waveform for one in tracks(alike, name, 0) if one.kind in pictured(TRAINED)}
     if not found:
         raise UserError(f"{first.folder}: its sounds are missing")
     mels = {plain(label): front_end(torch.from_numpy(waveform)).numpy() for label, waveform in found.items()}

@@ -3,28 +3,25 @@
 import logging
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import soundfile
 
+from melgan_vc import files
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation import documents, page, report
+from melgan_vc.evaluation import documents, report
 from melgan_vc.evaluation.columns import MEANS
 from melgan_vc.evaluation.protocol import Summary
 from melgan_vc.evaluation.records import KINDS, read_record
 from melgan_vc.evaluation.session import file_of, path_of
 
 log = logging.getLogger(__name__)
-CONVERTED = "converted"
 LONGEST = 15_000_000  # samples of a recording that is shown: five minutes at 48 kHz
-PICTURED = ("source", CONVERTED, "target")  # the kinds that are worth a picture
-MODEL_COLOURS = ("#10b981", "#a855f7", "#ef4444", "#06b6d4", "#84cc16", "#ec4899")
 
 
 @dataclass(frozen=True)
@@ -205,45 +202,5 @@ def evaluated(folder: Path) -> list[Path]:
 
 def named(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
     """Return evaluations under the last part of their paths that tells them apart."""
-    parts = [one.folder.resolve().parts for one in evaluations]
-    for count in range(1, max(map(len, parts)) + 1):
-        names = ["/".join(one[-count:]) for one in parts]
-        if len(set(names)) == len(names):
-            break
+    names = files.last_parts([one.folder.resolve() for one in evaluations])
     return [replace(one, name=name) for one, name in zip(evaluations, names, strict=True)]
-
-
-@dataclass(frozen=True, eq=False)
-class Track:
-    """A waveform (N,) to hear."""
-
-    kind: str
-    label: str
-    colour: str
-    waveform: np.ndarray
-
-
-def tracks(evaluations: Sequence[Evaluation], name: str, place: int) -> Iterator[Track]:
-    """All kinds of a recording; where no sentence has a partner, some recording of the target stands beside it."""
-    first = evaluations[0]
-    targets = first.names("target")
-    other = name if first.record["parallel"] else targets[place % len(targets)]
-    palette = dict(zip((one.name for one in evaluations), colours(len(evaluations)), strict=True))
-    for kind in (line.kind for line in first.summary):
-        owner = other if kind.startswith("target") else name
-        label = kind if owner == name else f"{kind} ({owner})"
-        for one in evaluations if kind == CONVERTED else [first]:
-            waveform = one.waveform(owner, kind)
-            if waveform is not None:
-                colour = palette[one.name] if kind == CONVERTED else page.COLOURS.get(kind, "#808890")
-                yield Track(kind, kind_name(evaluations, one) if kind == CONVERTED else label, colour, waveform)
-
-
-def kind_name(evaluations: Sequence[Evaluation], one: Evaluation) -> str:
-    return f"{CONVERTED}: {one.name}" if len(evaluations) > 1 else CONVERTED
-
-
-def colours(count: int) -> list[str]:
-    """One for each model."""
-    more = matplotlib.colormaps["hsv"](np.linspace(0, 0.9, max(0, count - len(MODEL_COLOURS))))
-    return [*MODEL_COLOURS[:count], *(matplotlib.colors.to_hex(one) for one in more)]

@@ -18,8 +18,10 @@ import numpy as np
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents, page
 from melgan_vc.evaluation.comparison import comparable, difference
-from melgan_vc.evaluation.kept import CONVERTED, Evaluation, kind_name, read, tracks
+from melgan_vc.evaluation.kept import Evaluation, read
 from melgan_vc.evaluation.kept import found as found_evaluations
+from melgan_vc.evaluation.speakers import CONVERTED
+from melgan_vc.evaluation.tracks import kind_name, tracks
 from melgan_vc.files import replacing
 
 TEST, KEY = "listening_test.html", "key.json"

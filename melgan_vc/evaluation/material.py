@@ -1,10 +1,9 @@
 """The recordings of an evaluation: held-out ones of both domains, and some that were trained on."""
 
-import logging
 import math
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -17,14 +16,11 @@ from melgan_vc.data import corpus
 from melgan_vc.data.manifest import Item
 from melgan_vc.data.splits import Segment, Split
 from melgan_vc.data.transcripts import transcript_of, transcripts
-from melgan_vc.errors import UserError
-from melgan_vc.evaluation.documents import shortened
 from melgan_vc.evaluation.inspection import Listening
 
 DOMAINS = ("source", "target")
 SPLITS = DEVELOPMENT, TEST = "development", "test"  # of held-out recordings: to choose recipes by, and to measure them
 HELD_OUT = "heldout"  # folder beside those of the domains, with one of the same name for each
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -187,30 +183,3 @@ def clip(listening: Listening, item: Item, name: str, start: int, frames: int) -
     if recording is not None and (start, frames) == (0, item.frames):
         text = transcript_of(recording)
     return Clip(name, partial(listening.piece, item, start, frames), name, file, text)
-
-
-def first_minutes(clips: Sequence[Clip], minutes: float, sample_rate: int) -> Iterator[np.ndarray]:
-    """Waveforms (N,) of recordings, from the first on, until there are so many minutes; the last one is cut."""
-    left = round(minutes * 60 * sample_rate)
-    for clip in clips:
-        if left <= 0:
-            return
-        waveform = read_clip(clip)
-        if waveform is None:
-            continue
-        waveform = waveform[:left]
-        yield waveform
-        left -= len(waveform)
-
-
-def read_clip(clip: Clip) -> np.ndarray | None:
-    """Return the waveform (N,) of a recording; None, with a warning, where it cannot be read or holds no numbers."""
-    try:
-        waveform = clip.read()
-    except (UserError, OSError) as error:
-        log.warning("warning: %s: %s; skipped", clip.name, shortened(error, 300))
-        return None
-    if not np.isfinite(waveform).all():
-        log.warning("warning: %s: holds NaN or infinite samples; skipped", clip.name)
-        return None
-    return waveform

@@ -9,6 +9,7 @@ import torch
 
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.evaluation.columns import MEANS
+from melgan_vc.evaluation.speakers import Speaker
 from melgan_vc.measures import mels as of_mels
 from melgan_vc.measures.attempts import attempt
 from melgan_vc.measures.frechet import frechet_distance
@@ -87,6 +88,17 @@ class Protocol:
 
     def own(self, name: str, kind: str, waveform: np.ndarray) -> dict[str, float]:
         """Return the measures of a waveform (N,) that this protocol adds; keep its vectors for a Frechet distance."""
+        raise NotImplementedError
+
+    def expect(self, speaker: Speaker, waveforms: Waveforms, texts: Mapping[str, str], paired: bool) -> None:
+        """Get to know a source speaker that was not trained on, before the recordings are added.
+
+        Args:
+            speaker: whose kinds will be added.
+            waveforms: the recordings.
+            texts: transcripts by name.
+            paired: each is of the same sentence as the target's recording of its name.
+        """
         raise NotImplementedError
 
     def about(self) -> dict[str, object]:

@@ -12,11 +12,12 @@ import torch
 from melgan_vc.errors import UserError
 from melgan_vc.evaluation import session
 from melgan_vc.evaluation.baselines import VOICES, mel_statistics, mel_transferred, remembered_statistics
-from melgan_vc.evaluation.material import DOMAINS, Material, first_minutes
+from melgan_vc.evaluation.material import DOMAINS, Material
 from melgan_vc.evaluation.music_protocol import MusicProtocol
 from melgan_vc.evaluation.protocol import Waveforms
 from melgan_vc.evaluation.session import Convert
 from melgan_vc.evaluation.voice_protocol import OF_WORLD, VoiceProtocol
+from melgan_vc.evaluation.waveforms import first_minutes, texts_of
 from melgan_vc.inference.offline import OfflineConverter
 from melgan_vc.measures.cache import Measure, MeasureCache, default_folder, identity
 from melgan_vc.measures.music import GenreClassifier, timbre
@@ -66,7 +67,10 @@ def for_voices(
         raters=raters,
         absent=absent,
         track=tracker(settings["pitch"]),
-        texts=texts_of(material, waveforms, round(settings["seconds"] * rate)),
+        texts={
+            domain: texts_of(material.held_out[domain], waveforms[domain], round(settings["seconds"] * rate))
+            for domain in DOMAINS
+        },
         **settings["mcd"],
     )
     if not has_world:  # which is said already
@@ -90,24 +94,6 @@ def recogniser_of(build: Callable[[], Recognise] | None, cache: MeasureCache) ->
     found = usable(build)
     known = getattr(found, "identity", None)
     return cache.texts(found, known) if found and known else found, getattr(found, "name", None)
-
-
-def texts_of(material: Material, waveforms: Mapping[str, Waveforms], longest: int) -> dict[str, dict[str, str]]:
-    """Return the transcripts of held-out recordings, by domain and name; none of those that were cut.
-
-    Args:
-        material: with the recordings.
-        waveforms: (N,) by domain and name.
-        longest: samples that a recording is cut to.
-    """
-    return {
-        domain: {
-            one.name: one.text
-            for one in material.held_out[domain]
-            if one.text and one.name in waveforms[domain] and len(waveforms[domain][one.name]) < longest
-        }
-        for domain in DOMAINS
-    }
 
 
 def for_music(

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from melgan_vc.evaluation.protocol import Summary
+from melgan_vc.evaluation.speakers import CONVERTED, Speaker, unseen_among
 from melgan_vc.measures.quality import Quality, Scores, quality_of
 
 MANY, ALL = 1 / 3, 0.95  # of the words: with those lost a conversion is of no use, or holds none
@@ -18,7 +19,8 @@ def voice_quality(summary: Sequence[Summary]) -> dict[str, Quality]:
     found = {
         line.kind: Scores(value(line, "cer"), value(line, "to_target"), value(line, "distillmos")) for line in summary
     }
-    return {kind: quality_of(one, found["source"], found["target"]) for kind, one in found.items()}
+    own = {kind: one.source for one in unseen_among(found) for kind in one.kinds}
+    return {kind: quality_of(one, found[own.get(kind, "source")], found["target"]) for kind, one in found.items()}
 
 
 def with_quality(summary: Sequence[Summary]) -> list[Summary]:
@@ -51,6 +53,34 @@ def voice_verdict(summary: Sequence[Summary], rivals: Sequence[str]) -> str:
     return f"{standing(lines, qualities, known)} {described[:1].upper()}{described[1:]}."
 
 
+def unseen_verdict(summary: Sequence[Summary]) -> str | None:
+    """Return how much worse conversions from speakers are that were not trained on; None where there are none."""
+    lines = {line.kind: line for line in summary}
+    qualities = voice_quality(summary)
+    speakers = unseen_among(lines)
+    if not speakers:
+        return None
+    useless = [one.name for one in speakers if lost_words(lines, one.converted) >= MANY]
+    verdict = f", the model is NOT usable yet ({', '.join(useless)})" if useless else ""
+    told = "; ".join(f"{one.name}: {beside_trained(lines, qualities, one)}" for one in speakers)
+    return f"From speakers that were not trained on{verdict}, with the trained source in brackets: {told}."
+
+
+def beside_trained(lines: Mapping[str, Summary], qualities: Mapping[str, Quality], speaker: Speaker) -> str:
+    """Return quality, words and likeness of conversions from a speaker beside those from the trained source."""
+    kinds = (speaker.converted, CONVERTED)
+    quality = both([qualities[kind].total for kind in kinds], ".2f")
+    error_rate = both([value(lines[kind], "wer") for kind in kinds], ".2f")
+    likeness = both([qualities[kind].likeness for kind in kinds], ".0%")
+    return f"quality {quality}, word error rate {error_rate}, voice {likeness} of the way to the target's"
+
+
+def both(values: Sequence[float], form: str) -> str:
+    """Return a value with that of the trained source in brackets; dashes for what was not measured."""
+    found, trained = ("-" if math.isnan(one) else format(one, form) for one in values)
+    return f"{found} ({trained})"
+
+
 def standing(lines: Mapping[str, Summary], qualities: Mapping[str, Quality], known: Mapping[str, float]) -> str:
     """Return whether the model is of use, and whether it beats conversions that need no training.
 
@@ -75,9 +105,9 @@ def standing(lines: Mapping[str, Summary], qualities: Mapping[str, Quality], kno
     return f"The model {'beats' if better else 'does NOT beat'} conversions without training: {figure} ({others})."
 
 
-def lost_words(lines: Mapping[str, Summary]) -> float:
-    """Return the word error rate of the conversions beyond the target's own; NaN where it was not measured."""
-    return value(lines["converted"], "wer") - floored(value(lines["target"], "wer"))
+def lost_words(lines: Mapping[str, Summary], kind: str = CONVERTED) -> float:
+    """Return the word error rate of conversions beyond the target's own; NaN where it was not measured."""
+    return value(lines[kind], "wer") - floored(value(lines["target"], "wer"))
 
 
 def words(lines: Mapping[str, Summary], beside: Sequence[Summary]) -> str:

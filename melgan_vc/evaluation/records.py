@@ -9,10 +9,11 @@ from melgan_vc.errors import UserError
 from melgan_vc.evaluation import documents
 from melgan_vc.evaluation.columns import MEANS, WHOLE
 from melgan_vc.evaluation.material import SPLITS
+from melgan_vc.evaluation.speakers import TRAINED
 from melgan_vc.spec import AudioSpec, spec_of
 from melgan_vc.text import SHOWN
 
-KINDS = ("source", "converted", "target")  # that every evaluation has
+KINDS = (*TRAINED.kinds, "target")  # that every evaluation has
 MOST_KINDS, MOST_LINES = 30, 1000
 LARGEST_RATE, LARGEST_FFT, LARGEST_MELS = 768_000, 65_536, 4096  # of a front end that pictures are made with
 Check = Callable[[Any], bool]
@@ -54,6 +55,17 @@ def is_mapping(value: Any) -> bool:
     return isinstance(value, Mapping)
 
 
+def is_unseen(value: Any) -> bool:
+    """Tell whether a value says what an evaluation had of a speaker that was not trained on."""
+    needed: Mapping[str, Check] = {
+        "place": is_text,
+        "held_out": is_count,
+        "content": is_text,
+        "paired": lambda paired: isinstance(paired, bool),
+    }
+    return isinstance(value, Mapping) and all(name in value and check(value[name]) for name, check in needed.items())
+
+
 NEEDED: Mapping[str, Check] = {
     "bundle": is_text,
     "sound": lambda value: value in ("voice", "music"),
@@ -78,6 +90,7 @@ OPTIONAL: Mapping[str, Check] = {
     "classifier_accuracy": maybe(is_number),
     "data_report": maybe(is_data_report),
     "content": each(is_text),
+    "unseen": each(is_unseen),
     "version": is_count,
 }
 

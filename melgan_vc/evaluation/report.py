@@ -15,7 +15,7 @@ from melgan_vc.evaluation import documents
 from melgan_vc.evaluation.columns import COLUMNS, MEANS, MUSIC, VOICE, WHOLE
 from melgan_vc.evaluation.music_verdict import music_verdict
 from melgan_vc.evaluation.protocol import Row, Summary
-from melgan_vc.evaluation.quality import MANY, value, voice_verdict
+from melgan_vc.evaluation.quality import MANY, unseen_verdict, value, voice_verdict
 from melgan_vc.evaluation.tables import aligned
 from melgan_vc.files import replacing
 from melgan_vc.measures.intervals import Mean
@@ -70,6 +70,8 @@ def verdicts(summary: Sequence[Summary], about: Mapping[str, Any]) -> list[str]:
     found = []
     if about["sound"] == "voice":
         found.append(voice_verdict(summary, about["baselines"]))
+        unseen = unseen_verdict(summary)
+        found += [] if unseen is None else [unseen]
         found += about_words(summary, str(about.get("recogniser")))
     else:
         found.append(music_verdict(summary, about["baselines"]))

@@ -32,7 +32,9 @@ def chosen(material: Material, most: int, split: str | None = None) -> Material:
     if split is not None:
         for domain in named:
             held_out[domain] = [one for one in held_out[domain] if one.split == split]
-            refuse_empty(material, domain, held_out[domain], material.held_out[domain], split)
+            refuse_empty(
+                material.places.get(domain, domain), domain, held_out[domain], material.held_out[domain], split
+            )
     pairs = paired(held_out["source"], held_out["target"]) if material.parallel else []
     if pairs:
         kept = {id(one) for pair in pairs for one in pair}
@@ -47,7 +49,7 @@ def chosen(material: Material, most: int, split: str | None = None) -> Material:
     if split is not None and not (pairs and named):
         for domain in [one for one in DOMAINS if one not in named]:
             every, held_out[domain] = held_out[domain], by_name(held_out[domain], split)
-            refuse_empty(material, domain, held_out[domain], every, split)
+            refuse_empty(material.places.get(domain, domain), domain, held_out[domain], every, split)
     kept_clips = {domain: some(clips, most) for domain, clips in held_out.items()}
     return replace(material, held_out=kept_clips, parallel=bool(pairs))
 
@@ -59,8 +61,8 @@ def by_name(clips: Sequence[Clip], split: str) -> list[Clip]:
     return [one for one in clips if (one.name in first) == (split == DEVELOPMENT)]
 
 
-def refuse_empty(material: Material, domain: str, found: Sequence[Clip], every: Sequence[Clip], split: str) -> None:
-    """Refuse a split that holds none of a domain's held-out recordings."""
+def refuse_empty(place: str, whose: str, found: Sequence[Clip], every: Sequence[Clip], split: str) -> None:
+    """Refuse a split that holds none of a domain's or a speaker's held-out recordings."""
     if found:
         return
     counts = {one: sum(clip.split == one for clip in every) for one in SPLITS}
@@ -69,7 +71,7 @@ def refuse_empty(material: Material, domain: str, found: Sequence[Clip], every: 
     else:
         there = f"{len(every)} {'is' if len(every) == 1 else 'are'} held out, and a split needs two or more"
     raise UserError(
-        f"{material.places[domain]}: split={split} holds no recording of the {domain} ({there}); "
+        f"{place}: split={split} holds no recording of the {whose} ({there}); "
         "hold out more recordings, or leave split out"
     )
 

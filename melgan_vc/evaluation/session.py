@@ -5,9 +5,10 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,21 +19,22 @@ from melgan_vc.audio.chunks import SILENCE
 from melgan_vc.errors import UserError, explain_os_error
 from melgan_vc.evaluation.baselines import VOICES
 from melgan_vc.evaluation.documents import shortened
-from melgan_vc.evaluation.material import DOMAINS, Material, read_clip
+from melgan_vc.evaluation.material import DOMAINS, Clip, Material
 from melgan_vc.evaluation.protocol import Protocol, Waveforms
 from melgan_vc.evaluation.report import RECORD
 from melgan_vc.evaluation.runs import CHECKPOINTS, CONFIG, METRICS, OTHERS
+from melgan_vc.evaluation.speakers import CONVERTED, TRAINED, Speaker
 from melgan_vc.inference.offline import OfflineConverter
-from melgan_vc.measures.words import SILENT
 from melgan_vc.terminal import Bar
 
 log = logging.getLogger(__name__)
 Convert = Callable[[np.ndarray], np.ndarray]  # waveforms (N,)
+NOBODY: Mapping[Speaker, Any] = {}
 SILENT_CHUNKS = 8
 RESYNTHESISED, SOURCE_RESYNTHESISED = "target resynthesised", "source resynthesised"
 EQUALISED = "mels equalised"
 ALL_KINDS = {
-    "source": ("source", "converted", *VOICES, SOURCE_RESYNTHESISED, EQUALISED),
+    "source": (*TRAINED.kinds, *VOICES, SOURCE_RESYNTHESISED, EQUALISED),
     "target": (RESYNTHESISED, "target"),
 }
 
@@ -47,34 +49,6 @@ class Speed:
     @property
     def times_real_time(self) -> float:
         return self.sound / max(self.converting, 1e-9)
-
-
-def heard(material: Material, sample_rate: int, seconds: float) -> dict[str, dict[str, np.ndarray]]:
-    """The held-out waveforms (N,) by domain and name, so many seconds of each at most; silent and damaged ones are not.
-
-    Raises:
-        UserError: nothing is left of a domain.
-    """
-    longest = round(seconds * sample_rate)
-    read = {domain: {clip.name: read_clip(clip) for clip in material.held_out[domain]} for domain in DOMAINS}
-    found = {
-        domain: {name: one[:longest] for name, one in read[domain].items() if one is not None} for domain in DOMAINS
-    }
-    for domain in DOMAINS:
-        silent = [name for name, one in found[domain].items() if np.abs(one).max(initial=0.0) < SILENT]
-        if silent:
-            log.warning("warning: silent recordings of the %s are not measured: %s", domain, ", ".join(silent))
-        damaged = [name for name, one in read[domain].items() if one is None]
-        for name in (*silent, *damaged):
-            for other in DOMAINS if material.parallel else (domain,):
-                found[other].pop(name, None)
-    for domain in DOMAINS:
-        if not found[domain]:
-            raise UserError(
-                f"{material.places[domain]}: all held-out recordings of the {domain} are silent or cannot be read; "
-                "give others"
-            )
-    return found
 
 
 def resynthesis(offline: OfflineConverter) -> Convert:
@@ -105,6 +79,7 @@ def run(
     others: Mapping[str, Convert],
     protocol: Protocol,
     output: Path,
+    unseen: Mapping[Speaker, Waveforms] = NOBODY,
 ) -> Speed:
     """Convert and measure all recordings; leaves a WAV file of each kind of each.
 
@@ -114,20 +89,26 @@ def run(
         others: of the source, to compare with.
         protocol: that measures.
         output: folder.
+        unseen: recordings of speakers that were not trained on, to convert as well.
     """
     rate = offline.audio.sample_rate
     model = Timed(lambda waveform: offline.convert(waveform[None], rate)[0])
-    kinds: dict[str, dict[str, Convert]] = {
-        "source": {"source": unchanged, "converted": model, **others},
-        "target": {RESYNTHESISED: resynthesis(offline), "target": unchanged},
-    }
-    names = [(domain, name) for domain in DOMAINS for name in waveforms[domain]]
-    for domain, name in Bar(names, desc="evaluating", unit="recording"):
-        for kind, convert in kinds[domain].items():
-            found = attempt(convert, waveforms[domain][name], output, name, kind, rate)
+
+    def of(speaker: Speaker) -> dict[str, Convert]:
+        return {speaker.source: unchanged, speaker.converted: model}
+
+    wanted: list[tuple[Waveforms, dict[str, Convert]]] = [
+        (waveforms["source"], {**of(TRAINED), **others}),
+        *((recordings, of(speaker)) for speaker, recordings in unseen.items()),
+        (waveforms["target"], {RESYNTHESISED: resynthesis(offline), "target": unchanged}),
+    ]
+    pairs = [(name, one, kinds) for recordings, kinds in wanted for name, one in recordings.items()]
+    for name, waveform, kinds in Bar(pairs, desc="evaluating", unit="recording"):
+        for kind, convert in kinds.items():
+            found = attempt(convert, waveform, output, name, kind, rate)
             if found is not None:
                 protocol.add(name, kind, found)
-    if not any(row.kind == "converted" for row in protocol.rows):
+    if not any(row.kind == CONVERTED for row in protocol.rows):
         raise UserError("none of the held-out recordings could be converted; the warnings above say why")
     return Speed(model.spent, model.samples / rate)
 
@@ -149,13 +130,16 @@ def attempt(convert: Convert, waveform: np.ndarray, output: Path, name: str, kin
     return found
 
 
-def check_output(output: Path, material: Material, folders: Iterable[Path]) -> None:
+def check_output(
+    output: Path, material: Material, folders: Iterable[Path], unseen: Mapping[Speaker, Sequence[Clip]] = NOBODY
+) -> None:
     """Refuse an output folder in which an evaluation would replace or litter what it reads.
 
     Args:
         output: folder for the evaluation.
         material: that it listens to.
         folders: of recordings.
+        unseen: recordings of speakers that were not trained on, which are converted as well.
 
     Raises:
         UserError: it would.
@@ -171,12 +155,14 @@ def check_output(output: Path, material: Material, folders: Iterable[Path]) -> N
             raise UserError(
                 f"{output}: lies in {folder}, so its files would be taken for recordings; give an output elsewhere"
             )
-    every = [clip.file for clips in (*material.held_out.values(), *material.training.values()) for clip in clips]
+    known = (*material.held_out.values(), *material.training.values(), *unseen.values())
+    every = [clip.file for clips in known for clip in clips]
     recordings = [file for file in every if file is not None]
     if real in {Path(os.path.realpath(file.parent)) for file in recordings}:
         raise UserError(f"{output}: holds recordings; give an output elsewhere")
-    names = [(domain, clip.name) for domain in DOMAINS for clip in material.held_out[domain]]
-    written = [path_of(output, name, kind) for domain, name in names for kind in ALL_KINDS[domain]]
+    made = [(material.held_out[domain], ALL_KINDS[domain]) for domain in DOMAINS]
+    made += [(clips, speaker.kinds) for speaker, clips in unseen.items()]
+    written = [path_of(output, clip.name, kind) for clips, kinds in made for clip in clips for kind in kinds]
     replaced = files.inputs_among(written, recordings)
     if replaced:
         raise UserError(f"{replaced[0]}: is one of the recordings, which it would replace; give another output")
@@ -233,15 +219,17 @@ def file_of(name: str, kind: str) -> str:
 
 
 def content(waveforms: Mapping[str, Waveforms]) -> dict[str, str]:
-    """Return a hash of the held-out recordings of each domain, their names and samples."""
-    found = {}
-    for domain in DOMAINS:
-        digest = hashlib.sha256()
-        for name, waveform in sorted(waveforms[domain].items()):
-            digest.update(f"{name}\0{len(waveform)}\0".encode(errors="backslashreplace"))
-            digest.update(np.ascontiguousarray(waveform, np.float32).tobytes())
-        found[domain] = digest.hexdigest()[:16]
-    return found
+    """Return a hash of the held-out recordings of each domain."""
+    return {domain: digest(waveforms[domain]) for domain in DOMAINS}
+
+
+def digest(waveforms: Waveforms) -> str:
+    """Return a hash of recordings, their names and samples."""
+    found = hashlib.sha256()
+    for name, waveform in sorted(waveforms.items()):
+        found.update(f"{name}\0{len(waveform)}\0".encode(errors="backslashreplace"))
+        found.update(np.ascontiguousarray(waveform, np.float32).tobytes())
+    return found.hexdigest()[:16]
 
 
 @torch.no_grad()

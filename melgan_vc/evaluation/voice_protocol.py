@@ -8,6 +8,7 @@ import numpy as np
 
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.evaluation.protocol import NAN, REFERENCE, Protocol, Waveforms, is_audible
+from melgan_vc.evaluation.speakers import Speaker
 from melgan_vc.measures.cepstra import Likeness, Voice, analysed, likeness
 from melgan_vc.measures.modulation import modulation_distance
 from melgan_vc.measures.naturalness import Rate
@@ -72,10 +73,24 @@ class VoiceProtocol(Protocol):
         if parallel:  # what one says, the other says
             known["source"] = {**known.get("target", {}), **known.get("source", {})}
         both = (("source", source), ("target", target))
+        self.texts = known.get("source", {})
         self.transcripts = {domain: len(known.get(domain, {}).keys() & one.keys()) for domain, one in both}
         self.said = {"source": self.sentences("source", source, known)}
         self.said["target"] = self.said["source"] if parallel else self.sentences("target", target, known)
+        self.owners: dict[str, str] = {}  # of kinds of speakers that were not trained on, keys of the two above
+        self.unpaired: set[str] = set()  # kinds whose recordings are of other sentences than the target's of that name
         self.pitches: dict[str, list[np.ndarray]] = {}
+
+    def expect(self, speaker: Speaker, waveforms: Waveforms, texts: Mapping[str, str], paired: bool) -> None:
+        own = speaker.source
+        self.owners |= dict.fromkeys(speaker.kinds, own)
+        self.unpaired |= set() if paired else set(speaker.kinds)
+        self.embeddings[own] = {name: centroid(self.pieces(name, one)) for name, one in waveforms.items()}
+        self.said[own] = self.sentences(own, waveforms, {own: {**(self.texts if paired else {}), **texts}})
+
+    def owner(self, kind: str) -> str:
+        """Return whose recordings a kind is made of."""
+        return self.owners.get(kind, "target" if kind.startswith(REFERENCE) else "source")
 
     def about(self) -> dict[str, object]:
         return {
@@ -128,7 +143,9 @@ class VoiceProtocol(Protocol):
         self.remember(kind, pieces)
         embedding = centroid(pieces)
         values = dict.fromkeys(self.absent, NAN)
-        values |= {f"to_{domain}": cosine(embedding, self.speaker(domain, name)) for domain in self.embeddings}
+        target = self.speaker("target", "" if kind in self.unpaired else name)
+        source = self.speaker(self.owners.get(kind, "source"), name)
+        values |= {"to_target": cosine(embedding, target), "to_source": cosine(embedding, source)}
         heard = is_audible(waveform)
         pitch = partial(self.track, waveform, self.sample_rate)
         contour = self.attempt("F0", place, pitch, None) if heard else None
@@ -136,10 +153,10 @@ class VoiceProtocol(Protocol):
         for column, rate in self.raters.items():
             score = partial(rate, waveform, self.sample_rate)
             values[column] = self.attempt(column, place, score, NAN) if heard else NAN
-        if name in self.wanted:
+        if name in self.wanted and kind not in self.unpaired:
             values |= self.likeness(place, waveform, self.wanted[name])
         if self.recognise:
-            said = self.said["target" if kind.startswith(REFERENCE) else "source"].get(name)
+            said = self.said[self.owner(kind)].get(name)
             found = self.words(place, waveform) if said else None
             values["cer"], values["wer"] = (NAN, NAN) if not said or found is None else error_rates(said, found)
         return values

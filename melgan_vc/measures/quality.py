@@ -7,7 +7,7 @@ floor and 1 at its ceiling:
 part        measure                           floor                                 ceiling
 =========== ================================= ===================================== ==============================
 words       character error rate              unrelated sentences, 0.75             the target's own recordings
-likeness    cosine to the target's speaker    the source's own recordings           the target's own recordings
+likeness    cosine to the target's speaker    the source speaker's own recordings   the target's own recordings
 naturalness DistillMOS                        the lowest score, 1                   the target's own recordings
 =========== ================================= ===================================== ==============================
 
@@ -66,7 +66,7 @@ def quality_of(found: Scores, source: Scores, target: Scores) -> Quality:
 
     Args:
         found: scores of the recordings.
-        source, target: scores of the source's and the target's own recordings.
+        source, target: scores of the source speaker's and the target's own recordings.
     """
     return Quality(
         scaled(-found.cer, -UNRELATED_CER, 0.0 if math.isnan(target.cer) else -target.cer),

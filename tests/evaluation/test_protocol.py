@@ -17,7 +17,6 @@ from melgan_vc.evaluate import refuse_settings_of_voices
 from melgan_vc.evaluation.material import (
     Clip,
     Material,
-    first_minutes,
     held_out_beside,
     names_of,
     of_folder,
@@ -27,8 +26,9 @@ from melgan_vc.evaluation.music_protocol import MusicProtocol
 from melgan_vc.evaluation.protocol import Protocol
 from melgan_vc.evaluation.report import columns
 from melgan_vc.evaluation.selection import chosen
-from melgan_vc.evaluation.session import attempt, check_output, check_writable, heard, path_of
+from melgan_vc.evaluation.session import attempt, check_output, check_writable, path_of
 from melgan_vc.evaluation.voice_protocol import VoiceProtocol
+from melgan_vc.evaluation.waveforms import first_minutes, heard
 from melgan_vc.measures.music import GenreClassifier, timbre
 from melgan_vc.measures.pitch import Pyin
 from melgan_vc.measures.voice import speaker_embedder
@@ -144,7 +144,14 @@ def test_music_keeps_its_melody_or_does_not() -> None:
 
 def test_settings_of_voices_are_refused_for_music() -> None:
     refuse_settings_of_voices(["sound=music", "minutes=1"])
-    for idle in ("recogniser=whisper", "recogniser.model=x", "naturalness=[]", "mcd.power=true", "+pitch=pyin"):
+    for idle in (
+        "recogniser=whisper",
+        "recogniser.model=x",
+        "naturalness=[]",
+        "mcd.power=true",
+        "+pitch=pyin",
+        "unseen=x",
+    ):
         with pytest.raises(UserError, match=f"{idle.partition('=')[0].lstrip('+')} has no effect: the run is of music"):
             refuse_settings_of_voices(["sound=music", idle])
 
