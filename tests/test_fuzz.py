@@ -19,10 +19,10 @@ from tools.fuzz.sandbox import FAILED, INPUT, REFUSED, SURVIVED, Limits, Outcome
 MEGABYTE = 1 << 20
 
 
-def outcome_of(body, folder: Path) -> Outcome:
+def outcome_of(body, folder: Path, seconds: float = 2.0) -> Outcome:
     """Run a case whose body does something on purpose."""
     (folder / INPUT).mkdir()
-    limits = Limits(seconds=2.0, memory=200 * MEGABYTE)
+    limits = Limits(seconds, memory=200 * MEGABYTE)
     for found in sandbox.run(lambda given, work: body(given, work), folder, limits):
         if found is not None:
             return found
@@ -107,6 +107,29 @@ def follow(given, work):
 def test_what_a_case_must_not_do_is_caught(body, kind, said, tmp_path):
     found = outcome_of(body, tmp_path)
     assert (found.kind, said in found.what) == (kind, True), found
+
+
+def test_a_case_does_not_hang_while_others_have_the_processor(tmp_path):
+    processor = min(os.sched_getaffinity(0))
+
+    def work(*_):
+        os.sched_setaffinity(0, {processor})
+        begun = time.process_time()
+        while time.process_time() - begun < 0.3:
+            pass
+
+    busy = f"import os; os.sched_setaffinity(0, {{{processor}}})\nwhile True: pass"
+    rivals = [subprocess.Popen([sys.executable, "-c", busy]) for _ in range(4)]
+    try:
+        time.sleep(0.2)
+        begun = time.monotonic()
+        found = outcome_of(work, tmp_path, seconds=0.8)
+    finally:
+        for rival in rivals:
+            rival.kill()
+            rival.wait()
+    assert time.monotonic() - begun > 0.8 > found.seconds
+    assert found.kind == SURVIVED, found
 
 
 def test_a_few_hundred_cases_pass(tmp_path):

@@ -45,7 +45,7 @@ class Limits:
     """What a case may take.
 
     Attributes:
-        seconds: of the clock.
+        seconds: of the clock, without those in which the process could have run and other processes did.
         memory: bytes above what the process has when the case begins.
     """
 
@@ -67,7 +67,7 @@ class Outcome:
         what: in a line.
         where: of a failure, the place in our code that it comes from: failures with the same one are the same.
         text: the traceback, or what else helps.
-        seconds: that it took.
+        seconds: that it took, by the same clock as the limit.
         memory: the most that its process had, in bytes.
     """
 
@@ -96,17 +96,19 @@ def run(body: Body, folder: Path, limits: Limits) -> Iterator[Outcome | None]:
     begun, pid = time.monotonic(), os.fork()
     if pid == 0:
         run_and_exit(body, folder, limits)
+    spent = 0.0
     most = own_memory(pid) + limits.memory
     ended = status = 0
     is_over = False
     try:
-        while not is_over and time.monotonic() - begun <= limits.seconds:
+        while not is_over and spent <= limits.seconds:
+            spent = max(spent, time.monotonic() - begun - delay(pid))
+            is_over = own_memory(pid) > most
             ended, status, usage = os.wait4(pid, os.WNOHANG)
             if ended:
                 break
-            is_over = own_memory(pid) > most
             yield None
-        if is_over:
+        if not ended:
             yield from asked_where_it_is(pid, folder / OUTPUT)
     finally:
         if not ended:  # it hangs, takes too much, or the campaign was interrupted
@@ -119,9 +121,9 @@ def run(body: Body, folder: Path, limits: Limits) -> Iterator[Outcome | None]:
         )
     elif ended:
         found = outcome_of(folder, status, there, output)
-    else:  # faulthandler has written where it was a little before its end
+    else:
         found = failed(f"hangs: not done after {limits.seconds:g} s", "hang", output)
-    yield replace(found, seconds=time.monotonic() - begun, memory=usage.ru_maxrss << 10)
+    yield replace(found, seconds=spent, memory=usage.ru_maxrss << 10)
 
 
 def own_memory(pid: int) -> int:
@@ -130,9 +132,19 @@ def own_memory(pid: int) -> int:
     return (int(there) - int(of_files)) * resource.getpagesize()
 
 
+def delay(pid: int) -> float:
+    """Return the seconds that a process has waited for a processor; 0 where the kernel does not count them."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except FileNotFoundError:
+        return 0.0
+
+
 def asked_where_it_is(pid: int, output: Path) -> Iterator[None]:
     """Wait until a process has written where it is, a moment at most."""
-    written, until = output.stat().st_size, time.monotonic() + 0.5
+    if not output.exists():  # it has not begun
+        return
+    written, until = output.stat().st_size, time.monotonic() + 5
     with suppress(ProcessLookupError):
         os.kill(pid, WHERE)
     while output.stat().st_size == written and time.monotonic() < until:
@@ -214,7 +226,6 @@ def prepare(folder: Path, limits: Limits) -> None:
     os.environ["LIBC_FATAL_STDERR_"] = "1"  # or glibc writes to the terminal why it aborts
     faulthandler.enable(file=2)
     faulthandler.register(WHERE, file=2)
-    faulthandler.dump_traceback_later(0.9 * limits.seconds, exit=False, file=2)
 
 
 def attempt(body: Body, folder: Path, watch: Watch) -> Outcome:
