@@ -87,7 +87,8 @@ def part(evaluations: Sequence[Evaluation], heading: str) -> dict[str, Any]:
         heading: what sets them apart from others on the page; empty where there are none.
     """
     summary = [line for one in evaluations for line in one.summary]
-    measures = [name for name in COLUMNS if any(report.has(line, name) for line in summary)]
+    measured = [name for name in COLUMNS if any(report.has(line, name) for line in summary)]
+    measures = list(dict.fromkeys([*report.columns(evaluations[0].record["sound"], summary), *measured]))
     known = {name for line in summary for name, one in line.means.items() if one.count}
     ranking = next((name for name in RANKED_BY if name in known), None)
     return {

@@ -90,6 +90,19 @@ def test_a_page_of_one_orders_recordings_from_the_worst(two: list[Path], tmp_pat
     assert "What differs" not in text
 
 
+def test_the_most_telling_measures_come_first_on_the_page(two: list[Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(two[0], tmp_path / "one")
+    record = json.loads((folder / report.RECORD).read_text())
+    for line in record["summary"]:
+        line["means"] |= dict.fromkeys(("to_source", "cer", "distillmos"), line["means"]["mcd"])
+        line["whole"]["quality"] = 0.5
+    (folder / report.RECORD).write_text(json.dumps(record))
+    text = evaluation_page.write(tmp_path / "page", [folder]).read_text(encoding="utf-8")
+    headings = [one.rstrip(" ↑↓") for one in re.findall(r'<th class="number">(.*?)</th>', text)]
+    assert headings[:4] == ["quality", "cosine to target", "CER", "DistillMOS"]
+    assert sorted(headings) == sorted(set(headings)) and {"cosine to source", "Frechet"} < set(headings[4:])
+
+
 def test_a_page_of_several_sets_their_conversions_side_by_side(two: list[Path], tmp_path: Path) -> None:
     text = evaluation_page.write(tmp_path, kept.found([two[0].parent])).read_text(encoding="utf-8")
     assert text.count("<audio") == 30 and "converted: other" in text
