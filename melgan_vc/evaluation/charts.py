@@ -13,7 +13,7 @@ from melgan_vc.evaluation.documents import LARGEST_NUMBER
 from melgan_vc.evaluation.kept import Evaluation
 from melgan_vc.evaluation.tracks import Track, colours
 from melgan_vc.measures.better import BETTER, NO_WAY
-from melgan_vc.measures.world import FRAME_MS, pitch_and_envelope
+from melgan_vc.measures.world import pitch
 
 CURVE_SIZE = (3.6, 2.4)  # inches
 PITCH_SIZE = (7.5, 2.2)
@@ -73,8 +73,7 @@ def pitches(found: Sequence[Track], sample_rate: int) -> Any:
         figure = Figure(figsize=PITCH_SIZE, layout="constrained")
         axis = figure.subplots()
         for one in found:
-            f0, _, _ = pitch_and_envelope(one.waveform, sample_rate)
-            times = np.arange(len(f0)) * FRAME_MS / 1000
+            f0, times = pitch(one.waveform, sample_rate)
             label = labels.plain(one.label)
             axis.plot(times, np.where(f0 > 0, f0, np.nan), color=one.colour, label=label, linewidth=1.3)
         axis.set(xlabel="seconds", ylabel="F0 (Hz)")

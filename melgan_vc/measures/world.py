@@ -55,12 +55,18 @@ def is_installed() -> bool:
     return True
 
 
-def pitch_and_envelope(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """F0 (T,) in Hz, 0 where it is unvoiced, the envelope (T, F) and the times (T,) in seconds of a waveform (N,)."""
+def pitch(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return F0 (T,) in Hz, 0 where it is unvoiced, and the times (T,) in seconds of a waveform (N,)."""
     pyworld, samples = world(), np.ascontiguousarray(waveform, np.float64)
     rough, times = pyworld.dio(samples, sample_rate, f0_floor=LOWEST_F0, f0_ceil=HIGHEST_F0, frame_period=FRAME_MS)
-    f0 = pyworld.stonemask(samples, rough, times, sample_rate)
-    return f0, pyworld.cheaptrick(samples, f0, times, sample_rate), times
+    return pyworld.stonemask(samples, rough, times, sample_rate), times
+
+
+def pitch_and_envelope(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """F0 (T,) in Hz, 0 where it is unvoiced, the envelope (T, F) and the times (T,) in seconds of a waveform (N,)."""
+    f0, times = pitch(waveform, sample_rate)
+    samples = np.ascontiguousarray(waveform, np.float64)
+    return f0, world().cheaptrick(samples, f0, times, sample_rate), times
 
 
 def raised(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray, int]:
