@@ -44,7 +44,9 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.evaluation.waveforms import heard, texts_of
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.offline import OfflineConverter
+    from melgan_vc.memory import keep_freed_memory
 
+    keep_freed_memory()  # of the predictors, for the next recording
     trust = check_trust(cfg.trust)
     run = run_config(path, trust)
     music = (cfg.sound or sound_of(run)) == "music"
