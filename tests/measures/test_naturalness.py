@@ -3,6 +3,7 @@ import sys
 import numpy as np
 import pytest
 import soxr
+import torch
 
 from melgan_vc.errors import UserError
 from melgan_vc.measures.naturalness import RATERS, DistillMos, Dnsmos, installed
@@ -29,6 +30,23 @@ def test_dnsmos_is_that_of_its_authors(voice: tuple[np.ndarray, int]) -> None:
     assert Dnsmos()(long, 16000) == pytest.approx(dnsmos.run(long, 16000)["ovrl_mos"], abs=1e-4)
     short = long[: 16000 * 4]
     assert Dnsmos()(short, 16000) == pytest.approx(dnsmos.run(short, 16000)["ovrl_mos"], abs=0.1)
+
+
+def test_distillmos_of_a_long_recording_is_that_of_its_authors(voice: tuple[np.ndarray, int]) -> None:
+    rate, longest = DistillMos(), 0
+    long = np.resize(soxr.resample(voice[0], voice[1], 16000), round(16000 * 9.5))
+    with torch.inference_mode():
+        expected = float(rate.network(torch.from_numpy(long)[None]))
+    network = rate.network
+
+    def one_window(waveform: torch.Tensor) -> torch.Tensor:
+        nonlocal longest
+        longest = max(longest, waveform.shape[-1])
+        return network(waveform)
+
+    rate.network = one_window
+    assert rate(long, 16000) == pytest.approx(expected, abs=1e-4)
+    assert longest == rate.window, "in memory at once"
 
 
 def test_distillmos_falls_with_clipping(voice: tuple[np.ndarray, int]) -> None:
