@@ -45,6 +45,7 @@ BENCHMARKS = {
     "inversion": ["inversion", f"audio={VOICES}", "output={folder}/inversion.json"],
     "conversion": ["conversion", "bundle={bundle}", f"audio={VOICES}", "output={folder}/conversion.json"],
     "streaming": ["streaming", "bundle={bundle}", f"audio={VOICES}/01.ogg"],
+    "known_answers": ["known_answers"],
 }
 
 
