@@ -1,7 +1,7 @@
 """Mel-spectrogram back to waveform, block by block: memory does not grow, and phases go on from block to block."""
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -9,8 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from melgan_vc.audio.mel import MelTransform
-from melgan_vc.audio.spectrum import Spectrum
+from melgan_vc.audio.synthesis import Piece, Synthesis
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
 
@@ -38,8 +37,8 @@ class Problem:
     guess: Tensor
 
 
-class Inversion(nn.Module, ABC):
-    """A method of inversion, for mels of any length.
+class Inversion(Synthesis):
+    """A method of inversion, for mels of any length: it needs nothing else.
 
     Args:
         spec: the front end to undo.
@@ -48,17 +47,27 @@ class Inversion(nn.Module, ABC):
     """
 
     def __init__(self, spec: AudioSpec, block_seconds: float = BLOCK_SECONDS, seed: int = 0) -> None:
-        super().__init__()
+        super().__init__(spec)
         number("block_seconds", block_seconds, above=0)
-        self.spec = spec
         self.seed = seed
-        self.front_end = MelTransform(spec)
-        self.spectrum = Spectrum(spec)
         self.block = max(1, round(block_seconds * spec.sample_rate / spec.hop_length))
 
     @abstractmethod
     def solve(self, problem: Problem) -> Tensor:
         """The signal (B, S) of a stretch."""
+
+    def in_blocks(self, frames: int | None = None) -> "InversionSteps":
+        """Return the inversion of mels that come block by block.
+
+        Args:
+            frames: that come at a time and are settled at once; None settles a block once the frames after it that its
+                last window reaches are there, which sounds better.
+        """
+        return InversionSteps(self, self.block) if frames is None else InversionSteps(self, frames, ahead=0)
+
+    def synthesise(self, piece: Piece) -> Tensor:
+        """Return the sound (N,) of a recording's translated mel; of the source it needs the length alone."""
+        return self(piece.mel[None], samples=len(piece.source))[0]
 
     @torch.no_grad()
     def forward(self, mel: Tensor, samples: int | None = None) -> Tensor:
@@ -67,11 +76,11 @@ class Inversion(nn.Module, ABC):
         if frames == 0:
             raise UserError("the mel is empty: give at least one frame")
         length = max(1, (frames - 1) * self.spec.hop_length) if samples is None else samples
-        steps = InversionSteps(self, self.block)
+        steps = self.in_blocks()
         states = [steps.start(mel.device) for _ in mel]
         pieces: list[list[Tensor]] = []
         for block in mel.split(self.block, dim=-1):
-            states, found = steps.step(states, list(block))
+            states, found = steps.take(states, list(block))
             pieces.append(found)
         pieces.append(steps.end(states))
         waveform = torch.stack([torch.cat(one) for one in zip(*pieces, strict=True)])
@@ -129,6 +138,12 @@ class InversionSteps:
         return InversionState(nothing.new_zeros(0, self.method.spec.n_mels), 0, nothing, nothing, self.n_fft // 2)
 
     def step(
+        self, states: Sequence[InversionState], pieces: Sequence[Piece]
+    ) -> tuple[list[InversionState], list[Tensor]]:
+        """Take a piece of each recording, of which only the translated mel counts; see :meth:`take`."""
+        return self.take(states, [piece.mel for piece in pieces])
+
+    def take(
         self, states: Sequence[InversionState], mels: Sequence[Tensor]
     ) -> tuple[list[InversionState], list[Tensor]]:
         """Take frames (M, T) of each mel; gives the samples (N,) that they settle."""

@@ -44,10 +44,16 @@ def framed(signal: Tensor, window: Tensor, hop: int) -> Tensor:
     return out
 
 
-def overlapped(frames: Tensor, window: Tensor, hop: int) -> Tensor:
-    """Windowed frames (B, T, n) added up where they overlap: (B, S)."""
+def overlapped(frames: Tensor, window: Tensor, hop: int, begun: Tensor | None = None) -> Tensor:
+    """Windowed frames (B, T, n) added up where they overlap: (B, S).
+
+    Args:
+        begun: (B, K) sums of the frames before these, from the first one's start on.
+    """
     batch, count, length = frames.shape
     out = torch.zeros(batch, (count - 1) * hop + length)
+    if begun is not None:
+        out[:, : begun.shape[-1]] = begun
     overlap(frames.contiguous().numpy(), window.numpy(), hop, out.numpy())
     return out
 

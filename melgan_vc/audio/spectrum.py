@@ -59,11 +59,15 @@ class Spectrum(nn.Module):
             return torch.fft.rfft(kernels.framed(signal, self.window, hop))
         return torch.fft.rfft(signal.unfold(-1, self.spec.n_fft, hop) * self.window)
 
-    def added(self, frames: Tensor) -> Tensor:
-        """Frames (B, T, n_fft) windowed and added up where they overlap: (B, S)."""
+    def added(self, frames: Tensor, begun: Tensor | None = None) -> Tensor:
+        """Frames (B, T, n_fft) windowed and added up where they overlap: (B, S).
+
+        Args:
+            begun: (B, K) sums of the frames before these, from the first one's start on; K is n_fft at most.
+        """
         hop = self.spec.hop_length
         if kernels.fitting(frames, self.window):
-            return kernels.overlapped(frames, self.window, hop)
+            return kernels.overlapped(frames, self.window, hop, begun)
         frames = frames * self.window
         batch, count, length = frames.shape
         parts = -(-length // hop)
@@ -73,7 +77,10 @@ class Spectrum(nn.Module):
         out = frames.new_zeros(batch, count + parts - 1, hop)
         for part in range(parts):
             out[:, part : part + count].add_(rows[:, :, part])
-        return out.flatten(1)[:, : self.samples(count)]
+        signal = out.flatten(1)[:, : self.samples(count)]
+        if begun is not None:
+            signal[:, : begun.shape[-1]] += begun
+        return signal
 
     def overlap(self, frames: int) -> Tensor:
         """Sum of the squared windows (1, S) of so many frames, as :meth:`synthesise` divides by it."""

@@ -38,15 +38,24 @@ class FrontEnd:
 def front_end(spec: AudioSpec) -> FrontEnd:
     """Return the window and filters of ``MelTransform``, to float32's precision: torchaudio's HTK filters."""
     window = get_window("hann", spec.n_fft)
-    top = spec.max_frequency if spec.max_frequency is not None else spec.sample_rate / 2
-    lowest, highest = (2595 * math.log10(1 + frequency / 700) for frequency in (spec.min_frequency, top))
-    edges = 700 * (10 ** (np.linspace(lowest, highest, spec.n_mels + 2) / 2595) - 1)
-    bins = np.linspace(0, spec.sample_rate // 2, spec.n_fft // 2 + 1)
+    edges, bins = filter_edges(spec), bin_frequencies(spec)
     rising, falling = bins - edges[:-2, None], edges[2:, None] - bins
     widths = np.diff(edges)[:, None]
     filters = np.maximum(0, np.minimum(rising / widths[:-1], falling / widths[1:]))
     normalised = window / np.sqrt(np.square(window).sum())
     return FrontEnd(spec, normalised.astype(np.float32), csr_matrix(filters.astype(np.float32)))
+
+
+def filter_edges(spec: AudioSpec) -> np.ndarray:
+    """Return the frequencies (M + 2,) in Hz where mel filters begin, are highest and end, each two after the last."""
+    top = spec.max_frequency if spec.max_frequency is not None else spec.sample_rate / 2
+    lowest, highest = (2595 * math.log10(1 + frequency / 700) for frequency in (spec.min_frequency, top))
+    return 700 * (10 ** (np.linspace(lowest, highest, spec.n_mels + 2) / 2595) - 1)
+
+
+def bin_frequencies(spec: AudioSpec) -> np.ndarray:
+    """Return the frequencies (F,) of the FFT's bins in Hz, as torchaudio takes them."""
+    return np.linspace(0, spec.sample_rate // 2, spec.n_fft // 2 + 1)
 
 
 class MelStream:

@@ -16,6 +16,7 @@ import torch
 from melgan_vc import files
 from melgan_vc.audio import io
 from melgan_vc.audio.chunks import SILENCE
+from melgan_vc.audio.synthesis import Piece
 from melgan_vc.errors import UserError, explain_os_error
 from melgan_vc.evaluation.baselines import VOICES
 from melgan_vc.evaluation.documents import shortened
@@ -52,14 +53,8 @@ class Speed:
 
 
 def resynthesis(offline: OfflineConverter) -> Convert:
-    """Through mel and back: the best that the representation allows."""
-
-    @torch.no_grad()
-    def convert(waveform: np.ndarray) -> np.ndarray:
-        mel = offline.front_end(torch.from_numpy(waveform))
-        return offline.inverter(mel[None], samples=len(waveform))[0].cpu().numpy()
-
-    return convert
+    """Through mel and back: the best that the representation allows; by filtering, the recording itself."""
+    return through_mels(offline, lambda mel: mel)
 
 
 def through_mels(offline: OfflineConverter, change: Convert) -> Convert:
@@ -67,8 +62,10 @@ def through_mels(offline: OfflineConverter, change: Convert) -> Convert:
 
     @torch.no_grad()
     def convert(waveform: np.ndarray) -> np.ndarray:
-        mel = torch.from_numpy(change(offline.front_end(torch.from_numpy(waveform)).numpy()))
-        return offline.inverter(mel[None], samples=len(waveform))[0].cpu().numpy()
+        source = torch.from_numpy(waveform)
+        mel = offline.front_end(source)
+        piece = Piece(torch.from_numpy(change(mel.numpy())), mel, source)
+        return offline.inverter.synthesise(piece.to(offline.converter.device)).cpu().numpy()
 
     return convert
 
@@ -235,6 +232,9 @@ def digest(waveforms: Waveforms) -> str:
 @torch.no_grad()
 def silence_level(offline: OfflineConverter) -> float:
     """Loudness in dBFS (root mean square) of converted digital silence, without the gate that ``convert`` has."""
-    silence = torch.full((offline.audio.n_mels, SILENT_CHUNKS * offline.converter.bundle.chunk.width), SILENCE)
-    sound = offline.inverter(offline.converter.convert(silence)[None])
+    frames = SILENT_CHUNKS * offline.converter.bundle.chunk.width
+    silence = torch.full((offline.audio.n_mels, frames), SILENCE)
+    source = torch.zeros((frames - 1) * offline.audio.hop_length)
+    piece = Piece(offline.converter.convert(silence), silence, source)
+    sound = offline.inverter.synthesise(piece.to(offline.converter.device))
     return float(10 * torch.log10(sound.square().mean().clamp(min=1e-20)))

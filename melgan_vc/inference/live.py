@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from melgan_vc.audio.cleaning import clean
-from melgan_vc.audio.inversion import Inversion
+from melgan_vc.audio.synthesis import Synthesis
 from melgan_vc.inference.converter import Converter
 from melgan_vc.inference.sound import SoundState, SoundSteps
 from melgan_vc.inference.translation import TranslationState, TranslationSteps
@@ -15,7 +15,7 @@ from melgan_vc.inference.translation import TranslationState, TranslationSteps
 
 @dataclass(frozen=True)
 class LiveState:
-    """The state between two blocks: of front end and generator, and of inversion and gate."""
+    """The state between two blocks: of front end and generator, and of the way back to sound and the gate."""
 
     translation: TranslationState
     sound: SoundState
@@ -35,29 +35,32 @@ class Heard:
 
 
 class LiveSteps:
-    """Front end, generator, inversion and gate, each with as little delay as it can do with.
+    """Front end, generator, the way back to sound and the gate, each with as little delay as it can do with.
 
     What lies ``top_db`` under the loudest mel bin so far is raised to that; offline, under the recording's loudest.
 
     Args:
         converter: mel to mel.
-        inverter: mel to waveform; it settles the frames of a chunk's hop at a time, and looks at none after them.
+        inverter: the way back to sound. An inversion settles the frames of a chunk's hop at a time, and looks at none
+            after them.
         gate_db: see :class:`melgan_vc.inference.sound.SoundSteps`.
         tail: how the last chunk is filled, see :meth:`melgan_vc.inference.chunked.ChunkedConversion.end`.
     """
 
     def __init__(
-        self, converter: Converter, inverter: Inversion, gate_db: float | None = -60.0, tail: str = "context"
+        self, converter: Converter, inverter: Synthesis, gate_db: float | None = -60.0, tail: str = "context"
     ) -> None:
         self.spec = converter.bundle.audio
         self.translation = TranslationSteps(converter, tail)
-        self.sound = SoundSteps(inverter.to(converter.device), gate_db, block=converter.chunked.hop, ahead=0)
+        self.sound = SoundSteps(inverter.to(converter.device), gate_db, converter.chunked.hop)
 
     @property
     def latency(self) -> int:
         """Samples that the waveform lags behind the source at most, for what is to come must be known: a chunk but for
-        its first frame, and half a window before a frame's middle and half a window after it."""
-        return (self.translation.chunked.width - 1) * self.spec.hop_length + self.spec.n_fft - 1
+        its first frame, the frames that the way back to sound looks ahead, and half a window before a frame's middle
+        and half a window after it."""
+        frames = self.translation.chunked.width - 1 + self.sound.synthesis.ahead
+        return frames * self.spec.hop_length + self.spec.n_fft - 1
 
     def start(self, loudest: float = -math.inf) -> LiveState:
         """The state before the first sample; see :meth:`melgan_vc.audio.frames.FrameSteps.start`."""

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from melgan_vc.audio.frames import Frames, FrameState, FrameSteps
+from melgan_vc.audio.synthesis import Piece
 from melgan_vc.errors import UserError
 from melgan_vc.inference import chunked
 from melgan_vc.inference.chunked import TAILS
@@ -23,15 +24,14 @@ class TranslationState:
 
 
 @dataclass(frozen=True)
-class Translated:
+class Translated(Piece):
     """Result of a block.
 
     Attributes:
-        mel: (M, T) translated frames, normalised.
+        mel, source_mel, source: see :class:`melgan_vc.audio.synthesis.Piece`.
         level: (T',) in dBFS, of the source's frames; they come before the translation of the same frames does.
     """
 
-    mel: Tensor
     level: Tensor
 
 
@@ -62,21 +62,28 @@ class TranslationSteps:
     ) -> tuple[list[TranslationState], list[Translated]]:
         """Take samples (N,) of each waveform; all chunks that they complete go through the generator together."""
         stepped = [self.front_end.step(state.frames, block) for state, block in zip(states, blocks, strict=True)]
-        return self.translate(states, stepped)
+        return self.translate(states, stepped, blocks)
 
     @torch.no_grad()
     def end(self, states: Sequence[TranslationState]) -> list[Translated]:
         """Return what is left of each."""
-        states, pieces = self.translate(states, [self.front_end.end(state.frames) for state in states])
+        nothing = [state.frames.held[:0] for state in states]
+        states, pieces = self.translate(states, [self.front_end.end(state.frames) for state in states], nothing)
         last = self.chunked.end([state.chunks for state in states], self.tail)
-        return [
-            Translated(torch.cat([piece.mel, mel], dim=1), piece.level) for piece, mel in zip(pieces, last, strict=True)
-        ]
+        return [replace(piece, mel=torch.cat([piece.mel, mel], dim=1)) for piece, mel in zip(pieces, last, strict=True)]
 
     def translate(
-        self, states: Sequence[TranslationState], stepped: Sequence[tuple[FrameState, Frames]]
+        self,
+        states: Sequence[TranslationState],
+        stepped: Sequence[tuple[FrameState, Frames]],
+        blocks: Sequence[Tensor],
     ) -> tuple[list[TranslationState], list[Translated]]:
+        """Put the frames that a block of samples completed through the generator."""
         mels = [frames.mel.to(self.device) for _, frames in stepped]
         chunks, out = self.chunked.step([state.chunks for state in states], mels)
         kept = [TranslationState(state, chunk) for (state, _), chunk in zip(stepped, chunks, strict=True)]
-        return kept, [Translated(mel, frames.level) for mel, (_, frames) in zip(out, stepped, strict=True)]
+        pieces = [
+            Translated(mel, frames.mel, block, frames.level)
+            for mel, (_, frames), block in zip(out, stepped, blocks, strict=True)
+        ]
+        return kept, pieces

@@ -76,11 +76,11 @@ def test_a_stream_gives_the_same_waveform_however_it_is_pushed(size: int, speech
     steps = InversionSteps(method, block=24)
     states, pieces = [steps.start()], []
     for part in mel[0].split(size, dim=-1):
-        states, found = steps.step(states, [part])
+        states, found = steps.take(states, [part])
         assert states[0].waiting < 24 + steps.ahead
         pieces.append(found[0])
     pieced = torch.cat([*pieces, *steps.end(states)])
-    states, at_once = steps.step([steps.start()], [mel[0]])
+    states, at_once = steps.take([steps.start()], [mel[0]])
     assert torch.equal(pieced, torch.cat([*at_once, *steps.end(states)]))
     assert len(pieced) >= 129 * 192
 
@@ -88,10 +88,10 @@ def test_a_stream_gives_the_same_waveform_however_it_is_pushed(size: int, speech
 def test_mels_side_by_side_do_not_touch_one_another(speech: tuple[Tensor, Tensor]) -> None:
     steps = InversionSteps(GriffinLim(NOTEBOOK, iterations=3), block=24)
     mels = [speech[1][0, :, start : start + length] for start, length in ((0, 80), (40, 80), (20, 33), (0, 0))]
-    states, sounds = steps.step([steps.start() for _ in mels], mels)
+    states, sounds = steps.take([steps.start() for _ in mels], mels)
     together = [torch.cat(one) for one in zip(sounds, steps.end(states), strict=True)]
     for mel, sound in zip(mels, together, strict=True):
-        states, alone = steps.step([steps.start()], [mel])
+        states, alone = steps.take([steps.start()], [mel])
         found = torch.cat([*alone, *steps.end(states)])  # rounding may let phases follow bins in another order
         assert len(found) == len(sound) and (found - sound).abs().sum() <= 0.02 * sound.abs().sum()
 
