@@ -42,6 +42,8 @@ class Bundle:
         arguments: of its class, so that it can be built again.
         audio, chunk: the mels and the chunks it takes.
         provenance: where it comes from, as plain JSON values.
+        inversion: the way back to sound that it was trained for: a name and numbers, such as ``{"name": "filter",
+            "bins": 13}``; None for Griffin-Lim.
     """
 
     generator: nn.Module
@@ -49,6 +51,7 @@ class Bundle:
     audio: AudioSpec
     chunk: ChunkSpec
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    inversion: Mapping[str, Any] | None = None
 
     def check_audio(self, audio: AudioSpec) -> None:
         """Refuse to be used with another front end than the one it was trained with."""
@@ -71,6 +74,7 @@ class Bundle:
             "audio": asdict(self.audio),
             "chunk": asdict(self.chunk),
             "provenance": jsonable(self.provenance),
+            **({} if self.inversion is None else {"inversion": dict(self.inversion)}),
         }
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.generator.state_dict().items()}
         with replacing(path, durable=True) as temporary:
@@ -86,6 +90,7 @@ def pack(
     chunk: ChunkSpec,
     provenance: Mapping[str, Any],
     settle: bool = True,
+    inversion: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """A bundle of a generator as it is trained, which stays as it is.
 
@@ -94,6 +99,7 @@ def pack(
         arguments: of its class; ``spectral`` is set by this function.
         audio, chunk, provenance: see :class:`Bundle`.
         settle: let the spectral norms' power iterations converge first; False takes them as they stand.
+        inversion: see :class:`Bundle`.
     """
     trained = copy.deepcopy(generator).cpu()
     if settle:
@@ -109,7 +115,7 @@ def pack(
     with torch.random.fork_rng(devices=[]):  # building draws weights, only to replace them
         folded = kind(**plain)
     folded.load_state_dict(state)
-    return Bundle(folded.eval(), plain, audio, chunk, provenance)
+    return Bundle(folded.eval(), plain, audio, chunk, provenance, inversion)
 
 
 def check_holdable(state: Mapping[str, Tensor]) -> None:
@@ -148,7 +154,7 @@ def load(path: Path, trust: Sequence[str] = ()) -> Bundle:
         state = {name: read(file, name, entry, wanted[name], path) for name, entry in header.entries.items()}
     generator.load_state_dict(state, assign=True)
     check_translates(generator.eval(), audio, chunk, path)
-    return Bundle(generator, about["generator"]["arguments"], audio, chunk, about["provenance"])
+    return Bundle(generator, about["generator"]["arguments"], audio, chunk, about["provenance"], about.get("inversion"))
 
 
 def described(

@@ -29,6 +29,19 @@ TABLES: Mapping[str, tuple[type, ...]] = {  # and of what type their values are
     "held_out": (int, float, type(None)),  # None: could not be measured
 }  # fmt: skip
 
+INVERSIONS: Mapping[str, Mapping[str, tuple[float, float]]] = {  # that a bundle may ask for, and the limits of numbers
+    "griffin_lim": {
+        "iterations": (1, 1000), "momentum": (-0.999, 0.999), "unmix_iterations": (0, 1000), "refit_every": (0, 1000),
+        "block_seconds": (0.1, 60), "seed": (0, 2**32 - 1),
+    },
+    "lbfgs": {
+        "steps": (1, 10000), "history": (1, 100), "iterations": (1, 1000), "block_seconds": (0.1, 60),
+        "seed": (0, 2**32 - 1),
+    },
+    "gradient": {"steps": (1, 10000), "lr": (1e-9, 1), "block_seconds": (0.1, 60), "seed": (0, 2**32 - 1)},
+    "filter": {"bins": (1, 1023), "frames": (1, 101), "limit_db": (0.001, 199)},
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -117,6 +130,7 @@ def header_of(file: BinaryIO, path: Path) -> Header:
         about = description(content.get("__metadata__", {}))
         check_format(about.get("format"), path)
         check_provenance(about.setdefault("provenance", {}))
+        check_inversion(about.get("inversion"))
     except UserError:
         raise
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
@@ -197,6 +211,28 @@ def check_provenance(provenance: Any) -> None:
         raise ValueError(f"provenance.{wrong[0]} is {provenance[wrong[0]]!r:.60}")
     if provenance.get("batches", 0) < 0:
         raise ValueError(f"provenance.batches is {provenance['batches']}")
+
+
+def check_inversion(preferred: Any) -> None:
+    """Refuse a way back to sound that is none of ours by its name, or whose settings are no numbers within limits.
+
+    Args:
+        preferred: what a bundle asks for: a name and numbers; None for nothing.
+
+    Raises:
+        ValueError: it is.
+    """
+    if preferred is None:
+        return
+    if not isinstance(preferred, dict) or not isinstance(name := preferred.get("name"), str) or name not in INVERSIONS:
+        raise ValueError(f"inversion is {preferred!r:.60}, none of {', '.join(INVERSIONS)}")
+    limits = INVERSIONS[name]
+    for key, value in preferred.items():
+        if key == "name":
+            continue
+        lowest, highest = limits.get(key, (math.inf, -math.inf))
+        if type(value) not in (int, float) or not lowest <= value <= highest:
+            raise ValueError(f"inversion.{key!s:.40} is {value!r:.40}")
 
 
 def parsed(text: str) -> dict[str, Any]:

@@ -177,9 +177,11 @@ def unknown_setting(key: str, command: str | None) -> str:
     schema = schema_of(command) if command is not None else None
     if schema is not None and key in schema.keys:
         entries = [entry for entry in schema.places if key == entry or key.startswith(f"{entry}.")]
-        places = schema.places[max(entries, key=len)] if entries else []
-        if places:
-            return f"{key} has no effect: {max(entries, key=len)} is not in use; add {place_to_add(places[0])}"
+        entry = max(entries, key=len, default="")
+        if entry in schema.groups and key in schema.setters:  # of another choice than the one that is made
+            return f"{key} is no setting of the chosen {entry}; add {' or '.join(schema.setters[key])}"
+        if entry:
+            return f"{key} has no effect: {entry} is not in use; add {place_to_add(schema.places[entry][0])}"
     return f"unknown setting {key!r}{guess(key, command) or ';'} --help shows what can be set"
 
 

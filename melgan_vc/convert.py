@@ -14,6 +14,7 @@ from melgan_vc.cli import command
 from melgan_vc.config.paths import expand_user
 from melgan_vc.errors import UserError, explain_os_error
 from melgan_vc.files import Originals, check_output
+from melgan_vc.inversions import inversion_of
 from melgan_vc.memory import keep_freed_memory
 from melgan_vc.temporary import remove_abandoned_once
 from melgan_vc.terminal import Bar, say
@@ -36,7 +37,6 @@ def main(cfg: DictConfig) -> None:
     read_header(corpus.locate(cfg.bundle))  # before what takes memory and time
     import torch
 
-    from melgan_vc.audio.inversion import Inversion
     from melgan_vc.config.instantiation import instantiate
     from melgan_vc.config.targets import check_trust
     from melgan_vc.inference.converter import Converter
@@ -58,7 +58,7 @@ def main(cfg: DictConfig) -> None:
     converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap, trust)
     if cfg.get("audio") is not None:
         converter.bundle.check_audio(instantiate(cfg.audio, "audio", AudioSpec, trust))
-    inverter = instantiate(cfg.inversion, "inversion", Inversion, trust, spec=converter.bundle.audio)
+    inverter, _ = inversion_of(cfg.inversion, converter.bundle, trust)
     settings = {key: cfg[key] for key in ("tail", "channels", "gate_db", "level", "files_at_once")}
     offline = OfflineConverter(converter, inverter, **settings)
     refused = len(failures)

@@ -16,6 +16,7 @@ from melgan_vc.config.paths import expand_user
 from melgan_vc.config.targets import check_trust
 from melgan_vc.data import corpus
 from melgan_vc.errors import UserError
+from melgan_vc.inversions import inversion_of
 from melgan_vc.terminal import say
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ def main(cfg: DictConfig) -> None:
     path = locate(corpus.locate(cfg.bundle))
     header = read_header(path)  # before what takes memory and time
     check_pairs(cfg)
-    from melgan_vc.audio.inversion import Inversion
-    from melgan_vc.config.instantiation import instantiate
     from melgan_vc.evaluation import card, evaluation_page, report, session
     from melgan_vc.evaluation.protocols import for_music, for_voices
     from melgan_vc.evaluation.quality import with_quality
@@ -53,7 +52,7 @@ def main(cfg: DictConfig) -> None:
     if music:
         refuse_settings_of_voices(HydraConfig.get().overrides.task)
     converter = Converter.load(path, cfg.device, cfg.overlap, trust)
-    inverter = instantiate(cfg.inversion, "inversion", Inversion, trust, spec=converter.bundle.audio)
+    inverter, inversion = inversion_of(cfg.inversion, converter.bundle, trust)
     offline = OfflineConverter(converter, inverter)
     material = chosen(material_of(cfg, run, converter.bundle, music), cfg.recordings, cfg.split)
     output = expand_user(cfg.output)
@@ -64,6 +63,7 @@ def main(cfg: DictConfig) -> None:
     waveforms = heard(material, offline.audio.sample_rate, cfg.seconds)
     voices = {one.speaker: one.heard(offline.audio.sample_rate, cfg.seconds) for one in unseen}
     settings: Any = OmegaConf.to_container(cfg, resolve=True)
+    settings["inversion"] = inversion
     given = settings, offline, material, waveforms
     protocol, others = for_music(*given) if music else for_voices(*given, recogniser_builder(cfg))
     for one in unseen:
@@ -83,7 +83,7 @@ def main(cfg: DictConfig) -> None:
         "seconds": cfg.seconds,
         "audio": asdict(offline.audio),
         "overlap": cfg.overlap,
-        "inversion": OmegaConf.to_container(cfg.inversion, resolve=True),
+        "inversion": inversion,
         "silence_dbfs": round(session.silence_level(offline), 1),
         **protocol.about(),
         "baselines_from": "training recordings" if material.training else "held-out recordings",

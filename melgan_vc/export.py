@@ -23,6 +23,8 @@ def main(cfg: DictConfig) -> None:
     converter = Converter.load(given, overlap=cfg.overlap, trust=check_trust(cfg.trust))
     about = export(converter, output, cfg.format)
     say(f"wrote {output}: mels (batch, {about['audio']['n_mels']}, frames) in [-1, 1] to the same")
+    if (about["inversion"] or {}).get("name") == "filter":
+        say("not in this file: inversion=filter, which the bundle asks for; apply the mels' change to the recording")
     say(f"largest difference from PyTorch, by batch x frames: {about['parity']}")
 
 

@@ -10,6 +10,7 @@ from melgan_vc import terminal
 from melgan_vc.bundle_header import read_header
 from melgan_vc.cli import command
 from melgan_vc.errors import UserError
+from melgan_vc.inversions import inversion_of
 from melgan_vc.memory import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ def main(cfg: DictConfig) -> None:
     read_header(corpus.locate(cfg.bundle))  # before what takes memory and time
     import torch
 
-    from melgan_vc.audio.inversion import Inversion
-    from melgan_vc.config.instantiation import instantiate
     from melgan_vc.config.targets import check_trust
     from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.live import LiveSteps
@@ -39,7 +38,7 @@ def main(cfg: DictConfig) -> None:
     converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap, trust)
     rate = converter.bundle.audio.sample_rate if cfg.rate is None else cfg.rate
     settings = Settings(rate, cfg.channels, max(1, round(cfg.block_ms * rate / 1000)), cfg.gain_db)
-    inverter = instantiate(cfg.inversion, "inversion", Inversion, trust, spec=converter.bundle.audio)
+    inverter, _ = inversion_of(cfg.inversion, converter.bundle, trust)
     session = Session(LiveSteps(converter, inverter, cfg.gate_db), settings)
     say(f"{cfg.input} to {cfg.output}: {rate} Hz, channels: {settings.channels}")
     say(

@@ -66,7 +66,7 @@ NEEDED: dict[str, Sequence[tuple[str, Condition, str]]] = {
 NEEDED |= dict.fromkeys(("prepare", "inspect"), NEEDED["train"])
 NEEDED["profile"] = (
     *NEEDED["train"],
-    *((key, lambda cfg: False, "in a training") for key in ("resume", "allow_changes", "run_dir", "card")),
+    *((key, lambda cfg: False, "in a training") for key in ("resume", "allow_changes", "run_dir", "card", "inversion")),
     ("trainer.devices", is_word("trainer.devices", 1), "in a training; a profile takes one device"),
 )
 NEEDED["train"] = (*NEEDED["train"], ("allow_changes", is_given("resume"), "with resume"))

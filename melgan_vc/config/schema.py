@@ -40,6 +40,7 @@ class Schema:
         mappings: the dotted keys that hold others.
         targets: the keys that conf/ gives to each class.
         places: the files of conf/ that define each entry with a class, as GROUP=NAME.
+        setters: the files of conf/ that have each key, likewise.
         groups: names of config groups, with the names of their files.
         removable: groups of which none may be chosen.
     """
@@ -49,6 +50,7 @@ class Schema:
     mappings: set[str] = field(default_factory=set)
     targets: dict[str, dict[str, Any]] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
+    setters: dict[str, list[str]] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)
     removable: set[str] = field(default_factory=set)
 
@@ -145,6 +147,7 @@ def add(schema: Schema, content: Mapping[str, Any], prefix: str, place: str) -> 
             add(schema, value, key, place)
         elif name not in SPECIAL:
             schema.defaults.setdefault(key, []).append(value)
+            schema.setters.setdefault(key, []).append(place)
 
 
 def setting_of(defaults: list[Any]) -> Setting | None:

@@ -50,6 +50,7 @@ def export(converter: Converter, path: Path, kind: str) -> dict[str, Any]:
         "audio": asdict(bundle.audio),
         "chunk": asdict(bundle.chunk),
         "hop": converter.chunked.hop,
+        "inversion": bundle.inversion,
         "provenance": dict(bundle.provenance),
     }
     example = torch.rand(2, bundle.audio.n_mels, 3 * bundle.chunk.width)

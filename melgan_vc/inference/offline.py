@@ -11,11 +11,10 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from melgan_vc.audio import io
-from melgan_vc.audio.griffin_lim import GriffinLim
-from melgan_vc.audio.inversion import Inversion
+from melgan_vc.audio import io, methods
 from melgan_vc.audio.layout import Layout
 from melgan_vc.audio.mel import MelTransform
+from melgan_vc.audio.synthesis import Synthesis
 from melgan_vc.errors import FOR_ALL, UserError, explain_os_error
 from melgan_vc.files import Originals
 from melgan_vc.inference.background import background
@@ -25,7 +24,7 @@ from melgan_vc.inference.recording import Conversion, Source, of_array, of_file
 from melgan_vc.inference.sound import SoundState, SoundSteps
 from melgan_vc.inference.translation import Translated, TranslationState, TranslationSteps
 
-AHEAD = 2  # batches that are translated before they are inverted
+AHEAD = 2  # batches that are translated before they become sound
 Advance = Callable[[float], object]
 Key = TypeVar("Key")
 
@@ -71,14 +70,14 @@ class Batch(Generic[Key]):
 
 
 class OfflineConverter:
-    """Whole recordings through front end, generator and inversion.
+    """Whole recordings through front end and generator, and back to sound.
 
     Recordings and their channels are converted side by side: their chunks go through the generator together, in one
-    thread, and in another their mels are inverted.
+    thread, and in another their mels become sound.
 
     Args:
         converter: mel to mel.
-        inverter: mel to waveform; Griffin-Lim by default.
+        inverter: the way back to sound; by default the bundle's, which is Griffin-Lim where it names none.
         tail: how the last chunk is filled, see :meth:`Converter.convert`.
         channels: see :class:`melgan_vc.audio.layout.Layout`.
         gate_db: where the source is under this level in dBFS (root mean square), silence is given; None: nowhere.
@@ -89,7 +88,7 @@ class OfflineConverter:
     def __init__(
         self,
         converter: Converter,
-        inverter: Inversion | None = None,
+        inverter: Synthesis | None = None,
         tail: str = "context",
         channels: str = "each",
         gate_db: float | None = -60.0,
@@ -105,7 +104,8 @@ class OfflineConverter:
         self.audio = converter.bundle.audio
         self.converter = converter
         self.front_end = MelTransform(self.audio)
-        self.inverter = (inverter if inverter is not None else GriffinLim(self.audio)).to(converter.device)
+        found = inverter if inverter is not None else methods.build(converter.bundle.inversion, self.audio)
+        self.inverter = found.to(converter.device)
         self.tail = tail
         self.channels = channels
         self.level = level
@@ -226,7 +226,7 @@ class OfflineConverter:
         return shared(going, pieces), shared(ended, last)
 
     def make_sound(self, some: Sequence[tuple[Running[Key], list[Translated]]], advance: Advance) -> None:
-        """Invert what was translated, and keep the sound."""
+        """Make sound of what was translated, and keep it."""
         states = [state for one, _ in some for state in one.sounds]
         states, sounds = self.sound.step(states, [piece for _, pieces in some for piece in pieces])
         for one, _ in some:

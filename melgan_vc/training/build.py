@@ -17,13 +17,14 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from melgan_vc import __version__
-from melgan_vc.config.instantiation import instantiate
+from melgan_vc.config.instantiation import instantiate, to_plain
 from melgan_vc.config.paths import expand_user
 from melgan_vc.config.targets import check_trust
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.data.streamed import Streaming
 from melgan_vc.data.work import of_settings
 from melgan_vc.errors import UserError
+from melgan_vc.inversions import preferred_of
 from melgan_vc.losses.weighted import Weighted, WeightedLosses, grouped
 from melgan_vc.spec import AudioSpec, ChunkSpec
 from melgan_vc.text import counted
@@ -127,6 +128,7 @@ def settings_of(cfg: DictConfig, data: ChunkDataModule) -> dict[str, Any]:
         "audio": asdict(data.audio),
         "chunk": asdict(data.chunk),
         "networks": OmegaConf.to_container(cfg.networks, resolve=True),
+        "inversion": preferred_of(to_plain(cfg.inversion)),
     }
 
 

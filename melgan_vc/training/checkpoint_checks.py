@@ -12,6 +12,7 @@ import torch
 from packaging.version import Version
 from torch import Tensor
 
+from melgan_vc.bundle_header import check_inversion
 from melgan_vc.plain import LARGEST_INTEGER, check_nesting, parts
 
 CONTENT = {
@@ -98,6 +99,7 @@ def check_content(content: Any, storages: list[int]) -> None:
             check_that(all(type(value) in (int, float) for value in content[name].values()), "holds other than numbers")
     with entry("about"):
         check_that(all(isinstance(content["about"].get(name), dict) for name in ABOUT), "does not say what was trained")
+        check_inversion(content["about"].get("inversion"))
     for name in ("callbacks", "loggers"):
         with entry(name):
             check_that(all(isinstance(state, dict) for state in content[name].values()), "holds other than states")

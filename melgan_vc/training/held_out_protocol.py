@@ -1,18 +1,21 @@
 """What is measured of a generator in training, on recordings that it never sees."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from melgan_vc.audio import methods
 from melgan_vc.audio.chunks import SILENCE
-from melgan_vc.audio.griffin_lim import GriffinLim
+from melgan_vc.audio.inversion import Inversion
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.audio.pictures import mel_figure
+from melgan_vc.audio.synthesis import Piece
 from melgan_vc.bundle import Bundle
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.inference.converter import Converter
@@ -29,27 +32,39 @@ SILENT_CHUNKS = 8
 class HeldOutProtocol:
     """Measures the generator of a training; what belongs to the recordings alone is computed once.
 
+    A training has mels, not recordings: previews of source and target are inverted mels. Where conversions filter their
+    source, these previews are what is filtered.
+
     Args:
         data: whose validation recordings are used.
         clips: recordings of each domain, at most.
         seconds: of each, at most.
         listen: how many of them become sound.
         models: that measure voices; None measures none, for music.
+        preferred: the way back to sound, see :attr:`melgan_vc.bundle.Bundle.inversion`.
     """
 
     def __init__(
-        self, data: ChunkDataModule, clips: int, seconds: float, listen: int, models: VoiceModels | None = None
+        self,
+        data: ChunkDataModule,
+        clips: int,
+        seconds: float,
+        listen: int,
+        models: VoiceModels | None = None,
+        preferred: Mapping[str, Any] | None = None,
     ) -> None:
         self.audio, self.chunk = data.audio, data.chunk
         self.front_end = MelTransform(self.audio)
-        self.inverter = GriffinLim(self.audio)
+        self.synthesis = methods.build(preferred, self.audio)
+        alone = isinstance(self.synthesis, Inversion)
+        self.inversion = self.synthesis if alone else methods.build(None, self.audio)
         seconds = max(seconds, self.audio.seconds(self.chunk.window + 1))
         self.mels = {domain: data.held_out(domain, clips, seconds) for domain in ("source", "target")}
         self.data, self.listen, self.models = data, listen, models
 
     @cached_property
     def waveforms(self) -> dict[str, list[np.ndarray]]:
-        """The first clips of each domain as sound: through the same inversion as the conversions."""
+        """The first clips of each domain as sound: inverted as conversions are, or as what these filter."""
         return {domain: [self.invert(mel) for mel in found[: self.listen]] for domain, found in self.mels.items()}
 
     @cached_property
@@ -83,7 +98,7 @@ class HeldOutProtocol:
             converted = [converter.convert(mel) for mel in self.mels["source"]]
             silence = converter.convert(torch.full((self.audio.n_mels, SILENT_CHUNKS * self.chunk.width), SILENCE))
             measures = self.of_mels(converted, silence) | self.of_content(siamese, converted)
-            waveforms = [self.invert(mel) for mel in converted[: self.listen]]
+            waveforms = [self.sound(number, mel) for number, mel in enumerate(converted[: self.listen])]
             if self.voices is not None:
                 measures |= self.voices.measure(waveforms)
             pairs = zip(converted, waveforms, strict=False)  # only the first ones have a waveform
@@ -132,7 +147,13 @@ class HeldOutProtocol:
         return Clip(f"{number + 1:02d}", mels, waveforms, mel_figure(shown, self.audio))
 
     def invert(self, mel: Tensor) -> np.ndarray:
-        return self.inverter(mel[None])[0].numpy()
+        """Return a mel (M, T) as sound (N,), by itself."""
+        return self.inversion(mel[None])[0].numpy()
+
+    def sound(self, number: int, converted: Tensor) -> np.ndarray:
+        """Return the conversion (M, T) of a clip of the source as sound (N,)."""
+        source = torch.from_numpy(self.waveforms["source"][number])
+        return self.synthesis.synthesise(Piece(converted, self.mels["source"][number], source)).numpy()
 
 
 @contextmanager

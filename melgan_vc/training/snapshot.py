@@ -27,7 +27,8 @@ def snapshot(
         measures: what was found last on held-out recordings.
     """
     provenance = provenance_of(module.about, module.batch_count, measures or {})
-    return pack(generator, module.generator_arguments, audio, module.chunk, provenance)
+    inversion = module.about.get("inversion")
+    return pack(generator, module.generator_arguments, audio, module.chunk, provenance, inversion=inversion)
 
 
 def snapshot_of(checkpoint: Mapping[str, Any], module: MelganVC, audio: AudioSpec) -> Bundle:
@@ -43,8 +44,10 @@ def snapshot_of(checkpoint: Mapping[str, Any], module: MelganVC, audio: AudioSpe
     }
     generator = copy.deepcopy(vars(module.best_generator).get(TEMPLATE, module.best_generator))
     generator.load_state_dict(weights, assign=True)
-    provenance = provenance_of(checkpoint["about"], checkpoint["batch_count"], checkpoint["held_out"])
-    return pack(generator, module.generator_arguments, audio, module.chunk, provenance)
+    about = checkpoint["about"]
+    provenance = provenance_of(about, checkpoint["batch_count"], checkpoint["held_out"])
+    inversion = about.get("inversion")
+    return pack(generator, module.generator_arguments, audio, module.chunk, provenance, inversion=inversion)
 
 
 def provenance_of(about: Mapping[str, Any], batches: int, measures: Mapping[str, float]) -> dict[str, Any]:

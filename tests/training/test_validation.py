@@ -65,6 +65,28 @@ def test_conversions_and_travel_are_those_of_the_networks(built):
     assert found.measures["travel"] == pytest.approx(float(travel(one[0], other[0], one[1], other[1])), abs=1e-5)
 
 
+def test_previews_are_filtered_where_the_bundle_asks_for_that(built):
+    module, data = built
+    protocol = HeldOutProtocol(data, clips=2, seconds=10.0, listen=1, preferred={"name": "filter", "bins": 5})
+    by_griffin_lim = HeldOutProtocol(data, clips=2, seconds=10.0, listen=1)
+    (clip,), (other,) = measured(protocol, module).clips, measured(by_griffin_lim, module).clips
+    assert np.array_equal(clip.waveforms["source"], other.waveforms["source"])
+    assert np.array_equal(clip.waveforms["target"], other.waveforms["target"])
+    assert len(clip.waveforms["converted"]) == len(clip.waveforms["source"])
+    assert not np.allclose(clip.waveforms["converted"], other.waveforms["converted"])
+    source = protocol.mels["source"][0]
+    assert np.allclose(protocol.sound(0, source), clip.waveforms["source"], atol=1e-6)
+
+
+def test_a_bundle_asks_for_the_inversion_of_its_training(two_domains, tmp_path):
+    folder = train(two_domains, tmp_path, "trainer.max_batches=2", "inversion=filter", "inversion.bins=7")
+    for name in ("best", "bundle"):
+        asked = bundle.load(folder / f"{name}.safetensors").inversion
+        assert asked == {"name": "filter", "bins": 7, "frames": 3, "limit_db": 40.0}
+    resumed = train(two_domains, tmp_path, "trainer.max_batches=4", "resume=auto", "inversion=griffin_lim")
+    assert bundle.load(resumed / "bundle.safetensors").inversion is None
+
+
 def test_the_training_does_not_notice(built):
     module, data = built
     protocol = HeldOutProtocol(data, clips=8, seconds=10.0, listen=1, models=models())

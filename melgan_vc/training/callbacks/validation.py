@@ -88,14 +88,14 @@ class HeldOutValidation(L.Callback):
     def on_train_start(self, trainer: L.Trainer, module: MelganVC) -> None:  # type: ignore[override]
         data: ChunkDataModule = trainer.datamodule  # type: ignore[attr-defined]
         if self.models and self.models["words"] and trainer.is_global_zero and data.splits["source"].validation:
-            self.load_protocol(data)  # now, so that a recogniser that does not work is known before any batch
+            self.load_protocol(data, module)  # now, so that a recogniser that does not work is known before any batch
 
-    def load_protocol(self, data: ChunkDataModule) -> HeldOutProtocol:
+    def load_protocol(self, data: ChunkDataModule, module: MelganVC) -> HeldOutProtocol:
         """Return what measures, with its models; they are loaded once, and the training does not notice."""
         if self.protocol is None:
             with undisturbed():
                 models = VoiceModels.load(**self.models) if self.models is not None else None  # type: ignore[arg-type]
-                self.protocol = HeldOutProtocol(data, *self.settings, models)
+                self.protocol = HeldOutProtocol(data, *self.settings, models, module.about.get("inversion"))
         return self.protocol
 
     def on_train_batch_end(self, trainer: L.Trainer, module: MelganVC, *_: Any) -> None:  # type: ignore[override]
@@ -126,7 +126,7 @@ class HeldOutValidation(L.Callback):
         module.settle()
         generator, siamese = whole(module.best_generator), whole(module.siamese)
         if trainer.is_global_zero:
-            protocol = self.load_protocol(data)
+            protocol = self.load_protocol(data, module)
             outcome = replace(protocol.measure(generator, siamese, module.batch_count), final=final)
             self.show(trainer, outcome)
             if final:
