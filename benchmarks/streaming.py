@@ -1,9 +1,10 @@
 """Live conversion: is it what offline conversion is, how late is it, and does computing keep up?
 
-    python -m benchmarks.streaming bundle=RUN audio=FILE [block_ms=100] [seconds=60]
+    python -m benchmarks.streaming bundle=RUN audio=FILE [block_ms=100] [seconds=60] [methods=[griffin_lim,filter]]
 
 One thread. ``difference`` is the largest of any mel value from offline conversion of the same waveform, for blocks of
-1 (its first second), 160, 777, 4,096 and 48,000 samples. Times are of blocks as a pipe or a device gives them.
+1 (its first second), 160, 777, 4,096 and 48,000 samples. Times are of blocks as a pipe or a device gives them, by each
+way back to sound.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from melgan_vc import bundle
-from melgan_vc.audio.griffin_lim import GriffinLim
+from melgan_vc.audio import methods
 from melgan_vc.audio.io import read_mono
 from melgan_vc.cli import explained
 from melgan_vc.data import corpus
@@ -41,26 +42,39 @@ def difference(steps: LiveSteps, waveform: torch.Tensor, size: int) -> float:
     return float((mel_of(steps, some, size) - mel_of(steps, some, len(some))).abs().max())
 
 
+def session_of(converter: Converter, method: str, block_ms: float) -> Session:
+    """A live session at the model's rate."""
+    audio = converter.bundle.audio
+    steps = LiveSteps(converter, methods.build({"name": method}, audio))
+    return Session(steps, Settings(audio.sample_rate, 1, round(block_ms * audio.sample_rate / 1000)))
+
+
 def main() -> None:
-    settings = {"bundle": "???", "audio": "???", "block_ms": 100.0, "seconds": 60.0}
+    settings = {
+        "bundle": "???", "audio": "???", "block_ms": 100.0, "seconds": 60.0, "methods": ["griffin_lim", "filter"],
+    }  # fmt: skip
     given = OmegaConf.merge(settings, OmegaConf.from_cli())
     missing = OmegaConf.missing_keys(given)
     if missing:
         raise UserError(f"{', '.join(sorted(missing))} not given; say bundle=RUN audio=FILE")
+    if unknown := [name for name in given.methods if name not in methods.METHODS]:
+        raise UserError(f"methods holds {unknown[0]!r}: give some of {', '.join(methods.METHODS)}")
     keep_freed_memory()
     torch.set_num_threads(1)
-    model = bundle.load(corpus.locate(given.bundle))
-    rate = model.audio.sample_rate
+    converter = Converter(bundle.load(corpus.locate(given.bundle)))
+    rate = converter.bundle.audio.sample_rate
     sound = read_mono(corpus.locate(given.audio), rate)
-    steps = LiveSteps(Converter(model), GriffinLim(model.audio))
+    sessions = {name: session_of(converter, name, given.block_ms) for name in given.methods}
+    steps = next(iter(sessions.values())).steps
     for size in BLOCKS:
         print(f"blocks of {size:6} samples: difference {difference(steps, torch.from_numpy(sound), size):.1e}")
-    session = Session(steps, Settings(rate, 1, round(given.block_ms * rate / 1000)))
     wanted = np.resize(sound, round(given.seconds * rate))
-    for block in tqdm(np.split(wanted, range(session.settings.block, len(wanted), session.settings.block)), delay=2):
-        session.step(block[:, None])
-    width = model.chunk.width
-    print(f"chunks of {width} frames: latency {1000 * session.latency:.0f} ms; {session.report()}")
+    print(f"chunks of {converter.bundle.chunk.width} frames")
+    for name, session in sessions.items():
+        borders = range(session.settings.block, len(wanted), session.settings.block)
+        for block in tqdm(np.split(wanted, borders), desc=name, delay=2):
+            session.step(block[:, None])
+        print(f"{name}: latency {1000 * session.latency:.0f} ms; {session.report()}")
 
 
 if __name__ == "__main__":
