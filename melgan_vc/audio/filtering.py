@@ -134,7 +134,7 @@ class Filter(Synthesis):
             UserError: always.
         """
         raise UserError(
-            "inversion=filter needs the recording that the mel was made of: convert the recording with "
+            "filtering needs the recording that the mel was made of: convert the recording with "
             "OfflineConverter.convert(waveform, sample_rate), or invert mels alone with inversion=griffin_lim"
         )
 

@@ -7,6 +7,7 @@ from melgan_vc.audio.filtering import Filter
 from melgan_vc.audio.gradient import GradientSearch
 from melgan_vc.audio.griffin_lim import GriffinLim
 from melgan_vc.audio.lbfgs import Lbfgs
+from melgan_vc.audio.mixing import Mixed
 from melgan_vc.audio.synthesis import Synthesis
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
@@ -16,6 +17,7 @@ METHODS: Mapping[str, type[Synthesis]] = {
     "lbfgs": Lbfgs,
     "gradient": GradientSearch,
     "filter": Filter,
+    "mixed": Mixed,
 }
 DEFAULT = "griffin_lim"
 

@@ -15,6 +15,7 @@ from melgan_vc import bundle, inversions
 from melgan_vc.audio.filtering import Filter
 from melgan_vc.audio.griffin_lim import GriffinLim
 from melgan_vc.audio.methods import METHODS
+from melgan_vc.audio.mixing import Mixed
 from melgan_vc.bundle import Bundle
 from melgan_vc.bundle_header import INVERSIONS
 from melgan_vc.config.paths import CONF
@@ -53,6 +54,15 @@ def test_it_lags_by_the_frames_that_it_averages_and_no_further(tiny_bundle: Bund
     _, _, lag = heard(steps, torch.from_numpy(hum(0.6, 8000, 150, 1)), 1)
     by_griffin_lim = LiveSteps(Converter(tiny_bundle), GriffinLim(TINY_AUDIO, 1)).latency
     assert lag == steps.latency == by_griffin_lim + frames // 2 * 128
+
+
+@pytest.mark.parametrize("size", [160, 4096])
+def test_a_mixture_lags_no_further_than_it_says(tiny_bundle: Bundle, size: int) -> None:
+    waveform = torch.from_numpy(hum(1.2, 8000, 150, 1))
+    steps = LiveSteps(Converter(tiny_bundle), Mixed(TINY_AUDIO, 1000.0, iterations=2))
+    _, found, lag = heard(steps, waveform, size)
+    assert len(found) == len(waveform) and lag <= steps.latency + size
+    assert steps.latency == live(tiny_bundle).latency + 128
 
 
 def test_a_generator_that_changes_nothing_gives_the_recording(tiny_bundle: Bundle) -> None:
