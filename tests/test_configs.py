@@ -87,6 +87,8 @@ def test_every_audio_setting_builds(choice):
         ("losses.travel.weight=abc", "losses.travel.weight"),
         ("losses.travel.pairs=all", "window or batch"),
         ("+data.foo=1", "unknown setting data.foo"),
+        ("inversion=auto", "train with inversion= one of griffin_lim"),
+        ("inversion.iterations=0", "inversion.iterations is 0"),
     ],
 )
 def test_impossible_settings_are_refused_before_anything_is_written(wrong, said, two_domains, tmp_path):

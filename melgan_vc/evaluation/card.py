@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from melgan_vc.audio.methods import DEFAULT
 from melgan_vc.bundle import Bundle
 from melgan_vc.evaluation.documents import LARGEST_NUMBER, shortened
 from melgan_vc.measures.better import BETTER, NO_WAY
@@ -25,6 +26,7 @@ def text(bundle: Bundle, path: Path) -> str:
         f"- mels: {audio.n_mels} bins, {audio.sample_rate} Hz, a frame each {audio.hop_length} samples",
         f"- chunks: {chunk.width} frames ({1000 * audio.seconds(chunk.width):.0f} ms), {chunk.splits} in a window",
         f"- generator: {type(bundle.generator).__name__}, {weights:,} weights",
+        f"- back to sound: {way_back(bundle)}",
         f"- experiment: {stated(about, 'experiment')}, seed {stated(about, 'seed')}",
         f"- batches: {stated(about, 'batches')}",
         f"- melgan_vc: {stated(about, 'version')}, {commit(part(about, 'code'))}",
@@ -45,6 +47,14 @@ def text(bundle: Bundle, path: Path) -> str:
         "A voice belongs to a person: convert to one only with that person's consent, and say that it is synthetic.",
     ]
     return "\n".join(lines)
+
+
+def way_back(bundle: Bundle) -> str:
+    """Return the way back to sound that a bundle asks for, with its numbers."""
+    settings = dict(bundle.inversion or {"name": DEFAULT})
+    name = settings.pop("name")
+    numbers = ", ".join(f"{key} {value:g}" for key, value in settings.items())
+    return f"{name} ({numbers})" if numbers else str(name)
 
 
 def part(about: Any, name: str) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from melgan_vc import __version__
+from melgan_vc.audio import methods
 from melgan_vc.config.instantiation import instantiate, to_plain
 from melgan_vc.config.paths import expand_user
 from melgan_vc.config.targets import check_trust
@@ -79,6 +80,7 @@ def build(cfg: DictConfig, parts: int | None = None) -> tuple[MelganVC, ChunkDat
     for group, names in ENTRIES.items():
         for name in names:
             check_entry(f"{group}.{name}", cfg[group].get(name), f"conf/{group}")
+    methods.build(preferred_of(to_plain(cfg.inversion)), audio)  # now, so that a wrong number is known before any work
     with configured("networks"):
         networks = build_networks(cfg.networks, audio, chunk, trust)
     with configured("losses"):

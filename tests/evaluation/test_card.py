@@ -22,6 +22,12 @@ def test_a_bundle_that_says_nothing_has_a_card_that_says_so(tiny_bundle: Bundle)
     lines = text(replace(tiny_bundle, provenance={}), Path("a.safetensors")).splitlines()
     assert {"- not stated", "- nothing was measured", "- licence: not stated", "- batches: not stated"} <= set(lines)
     assert "- chunks: 8 frames (128 ms), 3 in a window" in lines
+    assert "- back to sound: griffin_lim" in lines
+
+
+def test_a_bundle_says_how_its_mels_become_sound(tiny_bundle: Bundle) -> None:
+    asking = replace(tiny_bundle, inversion={"name": "filter", "bins": 5, "limit_db": 40.0})
+    assert "- back to sound: filter (bins 5, limit_db 40)" in text(asking, Path("a.safetensors")).splitlines()
 
 
 ODD = [3, "x", [], {}, None, float("nan"), 10**400, {"licence": [1]}, {"source": {}, 3: "\x1b\n"}]

@@ -117,7 +117,9 @@ def bundles() -> dict[str, Files]:
         "card": {"licence": "MIT", "consent": None}, "held_out": {"mel_distance": 3.0, "measured_at_batch": 5},
     }  # fmt: skip
     generator = UNetGenerator(AUDIO.n_mels, channels=8)
-    bundle = pack(generator, {"n_mels": AUDIO.n_mels, "channels": 8}, AUDIO, CHUNK, provenance)
+    asked = {"name": "filter", "bins": 5, "frames": 3, "limit_db": 40.0}
+    arguments = {"n_mels": AUDIO.n_mels, "channels": 8}
+    bundle = pack(generator, arguments, AUDIO, CHUNK, provenance, inversion=asked)
     with tempfile.TemporaryDirectory() as folder:
         bundle.save(Path(folder) / "bundle.safetensors")
         return {"bundle": read_folder(Path(folder))}
