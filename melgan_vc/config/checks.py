@@ -15,7 +15,14 @@ from melgan_vc.errors import UserError
 MISSING = (InterpolationToMissingValueError, MissingMandatoryValue)
 GIVEN = "the command line"
 UNKNOWN = "unknown setting"  # how the line on a key that nothing reads begins
-TOP = ("experiment", "stability", "sweep", "ablation", "launcher")  # groups whose files hold settings of all groups
+TOP = (
+    "experiment",
+    "content",
+    "stability",
+    "sweep",
+    "ablation",
+    "launcher",
+)  # groups whose files hold settings of all groups
 
 
 @dataclass(frozen=True)

@@ -126,4 +126,4 @@ def unused_entry(cfg: DictConfig, schema: Schema, key: str) -> Iterator[str]:
 def place_to_add(place: str) -> str:
     """Return how to choose a file of conf/, a list where its group takes one."""
     group, _, name = place.partition("=")
-    return f"stability=[{name}]" if group == "stability" else place
+    return f"{group}=[{name}]" if group in ("content", "stability") else place

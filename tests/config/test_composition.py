@@ -33,7 +33,7 @@ def own(tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
         group, name = path.removesuffix(".yaml").split("/")
-        choice = f"{group}=[{name}]" if group == "stability" else f"{group}={name}"
+        choice = f"{group}=[{name}]" if group in ("content", "stability") else f"{group}={name}"
         return compose("train", [f"hydra.searchpath=[{tmp_path}]", choice, *overrides])
 
     return composed
@@ -43,6 +43,7 @@ def own(tmp_path):
     ("path", "text", "said"),
     [
         ("experiment/x.yaml", "trainer: {max_batches: 5}\n", "x.yaml.*first line.*_global_"),
+        ("content/x.yaml", "losses: {identity: null}\n", "x.yaml.*first line.*_global_"),
         ("stability/x.yaml", "optim: {ema_decay: 0.5}\n", "x.yaml.*first line.*_global_"),
         ("ablation/x.yaml", "losses: {identity: null}\n", "x.yaml.*first line.*_global_"),
         (
