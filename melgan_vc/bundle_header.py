@@ -39,7 +39,7 @@ INVERSIONS: Mapping[str, Mapping[str, tuple[float, float]]] = {  # that a bundle
         "seed": (0, 2**32 - 1),
     },
     "gradient": {"steps": (1, 10000), "lr": (1e-9, 1), "block_seconds": (0.1, 60), "seed": (0, 2**32 - 1)},
-    "filter": {"bins": (1, 1023), "frames": (1, 101), "limit_db": (0.001, 199)},
+    "filter": {"bins": (1, 1023), "frames": (1, 101), "limit_db": (0.001, 199), "n_fft": (2, 1 << 16)},
     "mixed": {
         "frequency": (1, 384_000), "iterations": (1, 1000), "bins": (1, 1023), "frames": (1, 101),
         "limit_db": (0.001, 199), "block_seconds": (0.1, 60), "seed": (0, 2**32 - 1),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from melgan_vc.audio.inversion import number, whole
+from melgan_vc.audio.spectrum import Spectrum
 from melgan_vc.audio.stream import bin_frequencies, filter_edges, front_end
 from melgan_vc.audio.synthesis import Piece, Synthesis
 from melgan_vc.errors import UserError
@@ -59,8 +60,10 @@ class Filter(Synthesis):
     Args:
         spec: the front end of the mels, whose STFT is filtered.
         bins: mel bins that the change is averaged over, odd. Fewer let more of the change through, and more artefacts.
-        frames: frames that it is averaged over, odd; half of them, less one, come after a frame and delay it.
+        frames: frames that it is averaged over, odd; those after a frame delay it.
         limit_db: largest change in dB, up or down.
+        n_fft: samples of the STFT that is filtered, two hops at least; None takes that of the mels. A shorter one
+            delays live conversion less, and parts low frequencies less finely.
     """
 
     mask: Tensor
@@ -68,27 +71,32 @@ class Filter(Synthesis):
     share: Tensor
     norm: Tensor
 
-    def __init__(self, spec: AudioSpec, bins: int = 13, frames: int = 3, limit_db: float = 40.0) -> None:
+    def __init__(
+        self, spec: AudioSpec, bins: int = 13, frames: int = 3, limit_db: float = 40.0, n_fft: int | None = None
+    ) -> None:
         super().__init__(spec)
         for name, value in (("bins", bins), ("frames", frames)):
             whole(name, value)
             if value % 2 == 0:
                 raise UserError(f"inversion.{name} is {value!r}: give an odd number, such as {value + 1}")
         number("limit_db", limit_db, above=0, below=200)
+        if n_fft is not None:
+            whole("n_fft", n_fft, lowest=2 * spec.hop_length)
         self.bins, self.frames, self.limit_db = bins, frames, limit_db
+        self.stft = self.spectrum if n_fft is None else Spectrum(replace(spec, n_fft=n_fft))
         mask = audible_filters(spec)
         if not mask.any():
             raise UserError("inversion=filter: no mel filter holds a bin of the FFT; use a larger audio.n_fft")
         known = mask.nonzero()[:, 0].numpy()
-        places = np.interp(bin_frequencies(spec), filter_edges(spec)[1:-1][known], np.arange(len(known)))
+        places = np.interp(bin_frequencies(self.stft.spec), filter_edges(spec)[1:-1][known], np.arange(len(known)))
         first = np.minimum(places.astype(int), max(0, len(known) - 2))
         following = np.minimum(first + 1, len(known) - 1)
         self.register_buffer("mask", mask, persistent=False)
         self.register_buffer("lower", torch.from_numpy(known[first]), persistent=False)
         self.register_buffer("upper", torch.from_numpy(known[following]), persistent=False)
         self.register_buffer("share", torch.from_numpy((places - first).astype(np.float32)), persistent=False)
-        squares = self.spectrum.window.square()
-        missing = -spec.n_fft % spec.hop_length
+        squares = self.stft.window.square()
+        missing = -len(squares) % spec.hop_length
         columns = nn.functional.pad(squares, (0, missing)).view(-1, spec.hop_length)
         self.register_buffer("norm", columns.sum(0), persistent=False)  # of the samples of a hop, anywhere
 
@@ -181,9 +189,10 @@ class FilterSteps:
 
     def __init__(self, method: Filter) -> None:
         self.method = method
-        self.spectrum = method.spectrum
-        self.hop, self.n_fft = method.spec.hop_length, method.spec.n_fft
+        self.stft = method.stft
+        self.hop, self.n_fft = method.spec.hop_length, method.stft.spec.n_fft
         self.ahead = method.frames // 2
+        self.lookahead = self.ahead * self.hop + self.n_fft // 2
         self.before = -(-(self.n_fft - self.n_fft // 2) // self.hop) - 1  # frames before the first that reach over it
 
     def start(self, device: torch.device | None = None) -> FilterState:
@@ -219,7 +228,7 @@ class FilterSteps:
         """Filter what can be filtered; at the end all that is left, with silence after the source."""
         sounds = [state.source[:0]]
         while (count := min(self.ready(state, ended), AT_ONCE)) > 0:
-            missing = self.spectrum.samples(count) - len(state.source)
+            missing = self.stft.samples(count) - len(state.source)
             if missing > 0:
                 state = replace(state, source=nn.functional.pad(state.source, (0, missing)))
             state, sound = self.take(state, count)
@@ -239,9 +248,9 @@ class FilterSteps:
     def take(self, state: FilterState, count: int) -> tuple[FilterState, Tensor]:
         """Filter the next frames; gives the samples (N,) that no later frame reaches."""
         after = state.next + count
-        signal = state.source[: self.spectrum.samples(count)]
-        found = self.spectrum.analyse(signal[None]).mul_(self.gains(state, count))
-        out = self.spectrum.added(torch.fft.irfft(found, n=self.n_fft), state.sums[None])[0]
+        signal = state.source[: self.stft.samples(count)]
+        found = self.stft.analyse(signal[None]).mul_(self.gains(state, count))
+        out = self.stft.added(torch.fft.irfft(found, n=self.n_fft), state.sums[None])[0]
         done = count * self.hop
         sound = (out[:done].view(count, self.hop) / self.method.norm).flatten()
         kept = max(0, min(after, state.known - 1) - self.ahead)

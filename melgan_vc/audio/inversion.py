@@ -131,6 +131,7 @@ class InversionSteps:
         self.reach = -(-self.n_fft // self.hop) - 1  # frames before one that share samples with it
         self.block = block
         self.ahead = self.reach if ahead is None else ahead
+        self.lookahead = self.ahead * self.hop + self.n_fft // 2
 
     def start(self, device: torch.device | None = None) -> InversionState:
         """The state before the first frame."""

@@ -93,7 +93,7 @@ class MixedSteps:
     def __init__(self, method: Mixed, low: Steps, high: Steps) -> None:
         self.method, self.low, self.high = method, low, high
         self.reach = method.reach
-        self.ahead = max(low.ahead, high.ahead) + 1
+        self.lookahead = max(low.lookahead, high.lookahead) + self.reach
 
     def start(self, device: torch.device | None = None) -> MixedState:
         """Return the state before the first piece."""

@@ -38,10 +38,10 @@ class Steps(Protocol):
     """A way back to sound for recordings that come piece by piece; a state is a value that no call changes.
 
     Attributes:
-        ahead: translated frames after a frame that must be known before its samples are.
+        lookahead: samples; a sample of the sound is known once all frames whose middle lies no further after it are.
     """
 
-    ahead: int
+    lookahead: int
 
     def start(self, device: torch.device | None = None) -> Any:
         """Return the state before the first piece."""

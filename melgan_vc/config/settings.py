@@ -204,6 +204,7 @@ TRAINING: dict[str, Setting] = {
     "optim.augment": optional(ANYTHING),
     "optim.ema_rampup": optional(number(above=0, highest=1)),
     "inversion.start": choice("gradient", "random"),
+    "inversion.n_fft": optional(whole(2, 1 << 16)),
     "trainer.max_batches": whole(),
     "trainer.max_minutes": optional(POSITIVE),
     "trainer.accelerator": choice("auto", "cpu", "gpu", "cuda"),
@@ -249,6 +250,7 @@ CONVERSION: dict[str, Setting] = {
     "level": optional(number("source", lowest=-70, highest=0)),
     "files_at_once": whole(1, 1024),
     "inversion.start": choice("gradient", "random"),
+    "inversion.n_fft": optional(whole(2, 1 << 16)),
     "audio.max_frequency": optional(POSITIVE),
     "audio.top_db": optional(POSITIVE),
 }

@@ -57,10 +57,10 @@ class LiveSteps:
     @property
     def latency(self) -> int:
         """Samples that the waveform lags behind the source at most, for what is to come must be known: a chunk but for
-        its first frame, the frames that the way back to sound looks ahead, and half a window before a frame's middle
-        and half a window after it."""
-        frames = self.translation.chunked.width - 1 + self.sound.synthesis.ahead
-        return frames * self.spec.hop_length + self.spec.n_fft - 1
+        its first frame, the half of a frame's window after its middle, and what the way back to sound looks ahead."""
+        spec = self.spec
+        chunk = (self.translation.chunked.width - 1) * spec.hop_length
+        return chunk + spec.n_fft - spec.n_fft // 2 + self.sound.synthesis.lookahead - 1
 
     def start(self, loudest: float = -math.inf) -> LiveState:
         """The state before the first sample; see :meth:`melgan_vc.audio.frames.FrameSteps.start`."""

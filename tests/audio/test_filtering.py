@@ -44,6 +44,17 @@ def test_no_change_gives_the_source_and_six_db_give_twice_it(spec: AudioSpec, sa
     assert torch.allclose(twice, 2 * source, atol=1e-6)
 
 
+@pytest.mark.parametrize("n_fft", [384, 500, 2048])
+def test_another_stft_than_the_mels_gives_the_source_back_as_well(n_fft: int) -> None:
+    source, method = noise(4097), Filter(NOTEBOOK, n_fft=n_fft)
+    assert torch.allclose(method.synthesise(whole(source, NOTEBOOK)), source, atol=1e-6)
+    assert torch.allclose(method.synthesise(whole(source, NOTEBOOK, -20.0)), 0.1 * source, atol=1e-6)
+    recording = whole(source, NOTEBOOK, torch.linspace(-20, 20, 192)[:, None])
+    found = in_pieces(method, pieces_of(recording, NOTEBOOK, 160, 3))[:4097]
+    assert torch.equal(found, method.synthesise(recording))
+    assert (found - Filter(NOTEBOOK).synthesise(recording)).norm() < 0.2 * found.norm()
+
+
 def test_a_change_of_one_band_changes_that_band_alone() -> None:
     time = torch.arange(16000) / 16000
     low, high = (0.1 * torch.sin(2 * torch.pi * frequency * time) for frequency in (500.0, 5000.0))
@@ -201,6 +212,7 @@ def test_a_mel_alone_or_of_another_length_is_refused() -> None:
         ({"frames": True}, "inversion.frames is True"),
         ({"limit_db": 0}, "inversion.limit_db is 0"),
         ({"limit_db": np.inf}, "inversion.limit_db is inf"),
+        ({"n_fft": 255}, "inversion.n_fft is 255: give a whole number from 256"),
     ],
 )
 def test_wrong_settings_are_refused(settings: dict, word: str) -> None:

@@ -56,6 +56,12 @@ def test_it_lags_by_the_frames_that_it_averages_and_no_further(tiny_bundle: Bund
     assert lag == steps.latency == by_griffin_lim + frames // 2 * 128
 
 
+def test_a_shorter_stft_lags_less(tiny_bundle: Bundle) -> None:
+    steps = LiveSteps(Converter(tiny_bundle), Filter(TINY_AUDIO, 5, 3, n_fft=256))
+    _, found, lag = heard(steps, torch.from_numpy(hum(0.4, 8000, 150, 1)), 1)
+    assert len(found) == 3200 and lag == steps.latency == live(tiny_bundle).latency - 128
+
+
 @pytest.mark.parametrize("size", [160, 4096])
 def test_a_mixture_lags_no_further_than_it_says(tiny_bundle: Bundle, size: int) -> None:
     waveform = torch.from_numpy(hum(1.2, 8000, 150, 1))
@@ -148,7 +154,8 @@ def test_what_bundles_may_ask_for_is_what_there_is() -> None:
         kind = METHODS[name]
         assert shipped["_target_"] == f"{kind.__module__}.{kind.__qualname__}"
         assert limits.keys() == {key for key, value in shipped.items() if not isinstance(value, str)}
-        assert all(lowest <= shipped[key] <= highest for key, (lowest, highest) in limits.items())
+        given = {key: limit for key, limit in limits.items() if shipped[key] is not None}
+        assert all(lowest <= shipped[key] <= highest for key, (lowest, highest) in given.items())
         made, bare = kind(TINY_AUDIO, **{key: shipped[key] for key in limits}), kind(TINY_AUDIO)
         plain = {key: value for key, value in vars(bare).items() if isinstance(value, int | float | str)}
         assert {key: vars(made)[key] for key in plain} == plain, "the class has other defaults than its file"
