@@ -42,10 +42,12 @@ class Frames:
     Attributes:
         mel: (M, T), normalised.
         level: (T,) in dBFS: root mean square of the samples under each frame's window.
+        samples: (N,) of the waveform that were taken on the way to these frames, each once.
     """
 
     mel: Tensor
     level: Tensor
+    samples: Tensor
 
 
 class FrameSteps(nn.Module):
@@ -76,7 +78,7 @@ class FrameSteps(nn.Module):
         if not given.started and len(given.held) > self.margin:
             given = self.reflected(given)
         spare = self.margin + 1  # which the reflection at the end will need
-        return self.take(given, (len(given.held) - spare) // self.spec.hop_length if given.started else 0)
+        return self.take(given, (len(given.held) - spare) // self.spec.hop_length if given.started else 0, samples)
 
     def end(self, state: FrameState) -> tuple[FrameState, Frames]:
         """The last frames.
@@ -91,19 +93,19 @@ class FrameSteps(nn.Module):
             state = self.reflected(replace(state, held=nn.functional.pad(state.held, (0, missing))))
         after = state.held[-self.margin - 1 : -1].flip(0)
         whole = replace(state, held=torch.cat([state.held, after]))
-        return self.take(whole, self.spec.frames(state.samples) - state.frames)
+        return self.take(whole, self.spec.frames(state.samples) - state.frames, after[:0])
 
     def reflected(self, state: FrameState) -> FrameState:
         """Reflect the first samples, as the whole waveform's STFT does."""
         before = state.held[1 : self.margin + 1].flip(0)
         return replace(state, held=torch.cat([before, state.held]), started=True)
 
-    def take(self, state: FrameState, most: int) -> tuple[FrameState, Frames]:
-        """The next frames, so many at most."""
+    def take(self, state: FrameState, most: int, samples: Tensor) -> tuple[FrameState, Frames]:
+        """The next frames, so many at most, and the samples (N,) that were added for them."""
         hop = self.spec.hop_length
         count = min(most, (len(state.held) - self.spec.n_fft) // hop + 1)
         if count <= 0:
-            return state, Frames(state.held.new_zeros(self.spec.n_mels, 0), state.held.new_zeros(0))
+            return state, Frames(state.held.new_zeros(self.spec.n_mels, 0), state.held.new_zeros(0), samples)
         signal = state.held[: self.spectrum.samples(count)]
         power = self.spectrum.mel(power_of(self.spectrum.analyse(signal[None])))[0]  # (T, M)
         decibel = 10 * torch.log10(power.clamp(min=SMALLEST_POWER))
@@ -112,7 +114,7 @@ class FrameSteps(nn.Module):
             decibel = torch.maximum(decibel, (loudest - self.spec.top_db)[:, None])
         level = 10 * torch.log10(self.energy(signal))
         kept = replace(state, held=state.held[count * hop :], frames=state.frames + count, loudest=float(loudest[-1]))
-        return kept, Frames(self.spec.normalised(decibel).T, level)
+        return kept, Frames(self.spec.normalised(decibel).T, level, samples)
 
     def energy(self, signal: Tensor) -> Tensor:
         """Mean square (T,) of the samples under each frame's window, whose squares sum to 1."""

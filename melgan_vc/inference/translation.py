@@ -62,28 +62,24 @@ class TranslationSteps:
     ) -> tuple[list[TranslationState], list[Translated]]:
         """Take samples (N,) of each waveform; all chunks that they complete go through the generator together."""
         stepped = [self.front_end.step(state.frames, block) for state, block in zip(states, blocks, strict=True)]
-        return self.translate(states, stepped, blocks)
+        return self.translate(states, stepped)
 
     @torch.no_grad()
     def end(self, states: Sequence[TranslationState]) -> list[Translated]:
         """Return what is left of each."""
-        nothing = [state.frames.held[:0] for state in states]
-        states, pieces = self.translate(states, [self.front_end.end(state.frames) for state in states], nothing)
+        states, pieces = self.translate(states, [self.front_end.end(state.frames) for state in states])
         last = self.chunked.end([state.chunks for state in states], self.tail)
         return [replace(piece, mel=torch.cat([piece.mel, mel], dim=1)) for piece, mel in zip(pieces, last, strict=True)]
 
     def translate(
-        self,
-        states: Sequence[TranslationState],
-        stepped: Sequence[tuple[FrameState, Frames]],
-        blocks: Sequence[Tensor],
+        self, states: Sequence[TranslationState], stepped: Sequence[tuple[FrameState, Frames]]
     ) -> tuple[list[TranslationState], list[Translated]]:
-        """Put the frames that a block of samples completed through the generator."""
+        """Put frames through the generator."""
         mels = [frames.mel.to(self.device) for _, frames in stepped]
         chunks, out = self.chunked.step([state.chunks for state in states], mels)
         kept = [TranslationState(state, chunk) for (state, _), chunk in zip(stepped, chunks, strict=True)]
         pieces = [
-            Translated(mel, frames.mel, block, frames.level)
-            for mel, (_, frames), block in zip(out, stepped, blocks, strict=True)
+            Translated(mel, frames.mel, frames.samples, frames.level)
+            for mel, (_, frames) in zip(out, stepped, strict=True)
         ]
         return kept, pieces
