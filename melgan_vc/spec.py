@@ -1,4 +1,4 @@
-"""What audio is (AudioSpec) and how it is cut (ChunkSpec): the only home of their rules."""
+"""What audio is (AudioSpec), how it is cut (ChunkSpec), how high voices are (PitchSpec): the only home of their rules."""
 
 import hashlib
 import json
@@ -11,12 +11,14 @@ from melgan_vc.errors import UserError
 
 # What a front end may ask for: more is a mistake, or a file that wants all memory.
 LIMITS = {"sample_rate": (1_000, 768_000), "hop_length": (1, 1 << 15), "n_fft": (2, 1 << 16), "n_mels": (1, 1 << 10)}
+SHIFT_LIMITS = {"ratio": (0.25, 4.0), "formants": (0.5, 2.0)}
+PITCH_LIMITS = {"f0": (20.0, 2000.0), "spread": (0.0, 3.0)}
 MOST_FILTER_CELLS = 1 << 22  # mel bins times FFT bins
 MOST_OVERLAP = 128  # FFTs that one sample is part of
 MOST_DECIBEL = 1_000.0
 WIDEST, MOST_SPLITS = 4_096, 64  # of a chunk in frames, of a window in chunks
 Levels = TypeVar("Levels", bound=Any)
-Spec = TypeVar("Spec", "AudioSpec", "ChunkSpec")
+Spec = TypeVar("Spec", "AudioSpec", "ChunkSpec", "PitchSpec")
 
 
 @dataclass(frozen=True)
@@ -135,11 +137,80 @@ class ChunkSpec:
         return self.width * self.splits
 
 
+@dataclass(frozen=True)
+class PitchShift:
+    """How far a voice is moved.
+
+    Attributes:
+        ratio: that its fundamental frequency is multiplied by.
+        formants: that the frequencies of its spectral envelope are multiplied by.
+    """
+
+    ratio: float
+    formants: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, (lowest, highest) in SHIFT_LIMITS.items():
+            value = getattr(self, name)
+            if not is_number(value) or not lowest <= value <= highest:
+                raise UserError(f"pitch: {name} is {shortened(value)}; give a factor from {lowest:g} to {highest:g}")
+
+    def transposed(self, semitones: float) -> "PitchShift":
+        """Return the same with the pitch so many semitones higher."""
+        return PitchShift(self.ratio * 2 ** (semitones / 12), self.formants)
+
+
+@dataclass(frozen=True)
+class PitchSpec:
+    """The voices of both domains as training measured them: how conversion moves a source before anything else.
+
+    Attributes:
+        source_f0, target_f0: median fundamental frequency (F0) of the training recordings, in Hz.
+        source_spread, target_spread: standard deviation of the natural logarithm of F0.
+        formants: factor of the formants' frequencies; see :func:`formants_of` for a sensible one.
+    """
+
+    source_f0: float
+    source_spread: float
+    target_f0: float
+    target_spread: float
+    formants: float
+
+    def __post_init__(self) -> None:
+        for name, (lowest, highest) in PITCH_LIMITS.items():
+            for key in (f"source_{name}", f"target_{name}"):
+                value = getattr(self, key)
+                if not is_number(value) or not lowest <= value <= highest:
+                    raise UserError(f"pitch.{key} is {shortened(value)}: give a number from {lowest:g} to {highest:g}")
+        self.shift  # noqa: B018 (checks it)
+
+    def __str__(self) -> str:
+        """Return one line on how far a source is moved."""
+        return (
+            f"median F0: source {self.source_f0:.0f} Hz, target {self.target_f0:.0f} Hz; the source is shifted by "
+            f"{12 * math.log2(self.shift.ratio):+.1f} semitones, its formants by a factor of {self.formants:.2f}"
+        )
+
+    @property
+    def shift(self) -> PitchShift:
+        """How far a source is moved: to the target's median F0."""
+        return PitchShift(self.target_f0 / self.source_f0, self.formants)
+
+
+def formants_of(ratio: float) -> float:
+    """Return by how much formants usually differ between voices whose F0 differs by a ratio: its cube root.
+
+    Of the men and women of Peterson and Barney (1952), F0 differs by 1.69 and formants by 1.19 or so, which is its cube
+    root; Nearey (1989) finds the same relation between speakers.
+    """
+    return ratio ** (1 / 3)
+
+
 def spec_of(kind: type[Spec], values: object) -> Spec:
     """Return the spec that a file holds.
 
     Args:
-        kind: AudioSpec or ChunkSpec.
+        kind: AudioSpec, ChunkSpec or PitchSpec.
         values: a mapping of its attributes.
 
     Raises:

@@ -1,7 +1,7 @@
 import pytest
 
 from melgan_vc.errors import UserError
-from melgan_vc.spec import AudioSpec, ChunkSpec, spec_of
+from melgan_vc.spec import AudioSpec, ChunkSpec, PitchShift, PitchSpec, formants_of, spec_of
 
 
 def test_signature_differs_with_any_number():
@@ -56,3 +56,30 @@ def test_a_spec_in_a_file_is_refused_by_its_key(kind, values, said):
     with pytest.raises(UserError, match=said):
         spec_of(kind, values)
     assert spec_of(ChunkSpec, {"width": 8}) == ChunkSpec(8)
+
+
+VOICES = {"source_f0": 180.0, "source_spread": 0.1, "target_f0": 126.0, "target_spread": 0.2, "formants": 0.89}
+
+
+def test_a_source_is_moved_to_the_targets_pitch():
+    shift = spec_of(PitchSpec, VOICES).shift
+    assert shift == PitchShift(0.7, 0.89)
+    assert shift.transposed(12) == PitchShift(1.4, 0.89)
+    assert formants_of(1.69) == pytest.approx(1.19, abs=0.005)  # women and men of Peterson and Barney (1952)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"source_f0": 0.0},
+        {"target_f0": float("nan")},
+        {"target_f0": "126"},
+        {"source_spread": -0.1},
+        {"formants": 3.0},
+        {"source_f0": 1900.0},  # and so a ratio that no voice is moved by
+        {"class": "os.system"},
+    ],
+)
+def test_impossible_voices_are_refused(wrong):
+    with pytest.raises(UserError, match="pitch"):
+        spec_of(PitchSpec, VOICES | wrong)

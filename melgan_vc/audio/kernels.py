@@ -2,25 +2,14 @@
 complex numbers and views need several.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-import numba
 import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from melgan_vc.audio.compiled import compiled
+
 SMALLEST = np.float32(1e-12)  # mel power that is divided by
-
-
-def compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """A function as machine code, which is kept for the next time where there is a place that can be written."""
-    settings: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}  # or each division is checked
-    try:
-        return numba.njit(cache=True, **settings)(function)
-    except RuntimeError:
-        return numba.njit(**settings)(function)
 
 
 def fitting(*tensors: Tensor) -> bool:
