@@ -26,6 +26,7 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.data.corpus import LITDATA
     from melgan_vc.data.left_out import TooManyFailedError
     from melgan_vc.data.overlaps import DOMAINS, check_apart, check_both_given, report_across
+    from melgan_vc.data.preparation import preparation_of
     from melgan_vc.data.prepare import prepare
     from melgan_vc.data.streamed import Streaming, write
     from melgan_vc.data.work import of_settings
@@ -41,11 +42,17 @@ def main(cfg: DictConfig) -> None:
     root = expand_user(streaming.prepared if streamed else data["store"])
     corpora = {domain: corpus_of(data[domain]) for domain in DOMAINS}
     check_apart(corpora)
+    pitch = None
+    if data["pitch"] is not None:
+        from melgan_vc.measures.pitch_match import pitch_matcher
+
+        pitch = pitch_matcher(data, preparation, work)(corpora)
+        say(str(pitch))
     stores: dict[str, MelStore] = {}
     failures: list[TooManyFailedError] = []
     for domain, corpus in corpora.items():
         try:
-            made = prepare(corpus, audio, root, preparation, work)
+            made = prepare(corpus, audio, root, preparation_of(domain, preparation, pitch), work)
         except TooManyFailedError as error:  # the other domain may be whole
             failures.append(error)
             report(domain, error.store)

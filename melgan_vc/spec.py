@@ -1,4 +1,4 @@
-"""What audio is (AudioSpec), how it is cut (ChunkSpec), how high voices are (PitchSpec): the only home of their rules."""
+"""What audio is (AudioSpec), how it is cut (ChunkSpec), how high voices are (PitchSpec): the home of their rules."""
 
 import hashlib
 import json

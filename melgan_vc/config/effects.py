@@ -42,6 +42,7 @@ NEEDED: dict[str, Sequence[tuple[str, Condition, str]]] = {
             (f"callbacks.validation.{name}", is_word("callbacks.validation.voice", True), VOICES)
             for name in ("naturalness", "words", "pitch")
         ),
+        ("data.formants", is_given("data.pitch"), "with data.pitch=match"),
         ("prepare.silence_db", is_word("prepare.silence", "energy"), "with prepare.silence=energy"),
     ),
     "report": (

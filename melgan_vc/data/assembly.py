@@ -72,7 +72,7 @@ class Assembly:
 
     @property
     def described(self) -> dict[str, Any]:
-        return {"audio": asdict(self.settings.audio), "preparation": asdict(self.settings.preparation)}
+        return {"audio": asdict(self.settings.audio), "preparation": self.settings.preparation.described}
 
     @property
     def bins(self) -> int:

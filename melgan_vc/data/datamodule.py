@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import lightning as L
@@ -20,7 +20,7 @@ from melgan_vc.data.dataset import Batch, EndlessBatches, HereAndNow, RandomWind
 from melgan_vc.data.loud import loud_stretches
 from melgan_vc.data.overlaps import check_apart, report_across, report_within
 from melgan_vc.data.pool import PooledWindows, StreamedPairs
-from melgan_vc.data.preparation import Preparation
+from melgan_vc.data.preparation import Preparation, preparation_of
 from melgan_vc.data.prepare import prepare
 from melgan_vc.data.resident import ResidentWindows, home
 from melgan_vc.data.splits import LEAST_HELD_OUT, Split
@@ -28,10 +28,11 @@ from melgan_vc.data.store import MelStore
 from melgan_vc.data.streamed import StreamedStore, Streaming, Written, domain_of
 from melgan_vc.data.work import Work
 from melgan_vc.errors import UserError
-from melgan_vc.spec import AudioSpec, ChunkSpec
+from melgan_vc.spec import AudioSpec, ChunkSpec, PitchSpec
 from melgan_vc.text import counted, printable
 
 log = logging.getLogger(__name__)
+MatchPitch = Callable[[Mapping[str, Corpus]], PitchSpec]  # of both domains
 
 
 class ChunkDataModule(L.LightningDataModule):
@@ -53,11 +54,14 @@ class ChunkDataModule(L.LightningDataModule):
         balanced: draw windows from each speaker equally often.
         max_silence: share of a window that may be silent, 40 dB under its recording's loudest; below 1 all mels are
             read at the start.
+        match_pitch: measures the voices of both domains, so that the source is moved to the target's pitch before its
+            mels are made; None leaves it.
         part, parts: this process is the part-th of so many.
 
     Attributes:
         first_batch: number of the first batch of the training, more than 0 where it is resumed.
         least_held_out: recordings that are held out of a domain with many; a resumed run keeps what it had.
+        pitch: what ``match_pitch`` found, once the data are prepared; given before, it is not measured.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class ChunkDataModule(L.LightningDataModule):
         litdata: Streaming = Streaming(),  # noqa: B008 (frozen)
         balanced: bool = False,
         max_silence: float = 1.0,
+        match_pitch: MatchPitch | None = None,
         part: int = 0,
         parts: int = 1,
     ) -> None:
@@ -99,6 +104,8 @@ class ChunkDataModule(L.LightningDataModule):
         self.workers = workers
         self.on_device = on_device
         self.preparation, self.work = preparation, work
+        self.match_pitch = match_pitch
+        self.pitch: PitchSpec | None = None
         self.part, self.parts = part, parts
         self.first_batch = 0
         self.least_held_out = LEAST_HELD_OUT
@@ -106,9 +113,12 @@ class ChunkDataModule(L.LightningDataModule):
         self.splits: dict[str, Split] = {}
 
     def prepare_data(self) -> None:
+        if self.match_pitch is not None and self.pitch is None:
+            self.pitch = self.match_pitch(self.corpora)
+            log.info("%s", self.pitch)
         for domain, corpus in self.corpora.items():
             if domain not in self.stores:
-                made = self.prepare_domain(corpus)
+                made = self.prepare_domain(corpus, preparation_of(domain, self.preparation, self.pitch))
                 if made is None:
                     raise UserError(
                         f"the {domain} is not fully prepared yet: run python -m melgan_vc.prepare for all parts, or "
@@ -116,11 +126,11 @@ class ChunkDataModule(L.LightningDataModule):
                     )
                 self.stores[domain] = made
 
-    def prepare_domain(self, corpus: Corpus) -> MelStore | StreamedStore | None:
-        """The mels of a domain; None where parts of them are left for others to make."""
+    def prepare_domain(self, corpus: Corpus, preparation: Preparation) -> MelStore | StreamedStore | None:
+        """The mels of a domain, prepared so; None where parts of them are left for others to make."""
         if isinstance(corpus, Written):
             return streamed.opened(corpus.place, self.litdata, self.audio)
-        made = prepare(corpus, self.audio, self.root, self.preparation, self.work)
+        made = prepare(corpus, self.audio, self.root, preparation, self.work)
         if made is None or not self.streamed:
             return made
         return streamed.write(made, self.litdata, self.validation_share, self.least_held_out)

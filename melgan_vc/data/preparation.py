@@ -4,8 +4,9 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from melgan_vc.audio import activity, io
 from melgan_vc.audio.loudness import loudness
 from melgan_vc.audio.stream import FrontEnd, MelStream
 from melgan_vc.errors import UserError
+from melgan_vc.spec import PitchShift, PitchSpec
 
 FULL_SCALE = 0.999
 SILENCE = ("none", "energy", "vad")
@@ -28,12 +30,14 @@ class Preparation:
         silence: what is cut out: "none", "energy" (what is ``silence_db`` under the loudest frame) or "vad" (all but
             speech).
         silence_db: see there.
+        shift: how far pitch and formants are moved, last of all; None leaves them.
     """
 
     mono: str = "mean"
     loudness: float | None = None
     silence: str = "none"
     silence_db: float = 40.0
+    shift: PitchShift | None = None
 
     def __post_init__(self) -> None:
         if self.mono not in io.MONO:
@@ -49,9 +53,22 @@ class Preparation:
             raise UserError(f"prepare.silence_db is {self.silence_db}: give a number of dB above 0")
 
     @property
+    def described(self) -> dict[str, Any]:
+        """The settings as plain values; stores of versions that knew no shift are still those without one."""
+        settings = asdict(self)
+        if self.shift is None:
+            del settings["shift"]
+        return settings
+
+    @property
     def signature(self) -> str:
         """12 hex digits that differ when anything is done differently."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(self.described, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def preparation_of(domain: str, preparation: Preparation, pitch: PitchSpec | None) -> Preparation:
+    """Return what is done to the recordings of a domain: those of the source alone are moved in pitch."""
+    return preparation if domain == "target" or pitch is None else replace(preparation, shift=pitch.shift)
 
 
 @dataclass
@@ -115,9 +132,8 @@ class RecordingMel:
         """
         if self.preparation.loudness is not None:
             self.gain = self.wanted_gain(self.preparation.loudness)
-        for block in self.sound(self.level):
-            self.used += len(block)
-            yield self.stream.push(block * np.float32(self.gain) if self.gain != 1 else block)
+        for block in self.adjusted():
+            yield self.stream.push(block)
         if not self.used:
             raise UserError(f"{self.path}: nothing is left of it by prepare.silence={self.preparation.silence}")
         yield self.stream.finish()
@@ -125,6 +141,20 @@ class RecordingMel:
     @property
     def floor(self) -> np.float16:
         return self.stream.floor
+
+    def adjusted(self) -> Iterator[np.ndarray]:
+        """Give what is used of the recording (N,), which is measured, as loud and at the pitch that are asked for."""
+        blocks = self.louder(self.sound(self.level))
+        if self.preparation.shift is None:
+            return blocks
+        from melgan_vc.audio.pitch_shift.steps import PitchShifter  # here, for its compiler takes memory
+
+        return PitchShifter(self.preparation.shift, self.rate).blocks(blocks)
+
+    def louder(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        for block in blocks:
+            self.used += len(block)
+            yield block * np.float32(self.gain) if self.gain != 1 else block
 
     def sound(self, level: Level | None = None) -> Iterator[np.ndarray]:
         """What is used of the recording, in blocks (N,); all of it is measured by ``level``."""

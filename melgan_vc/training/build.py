@@ -27,6 +27,7 @@ from melgan_vc.data.work import of_settings
 from melgan_vc.errors import UserError
 from melgan_vc.inversions import preferred_of
 from melgan_vc.losses.weighted import Weighted, WeightedLosses, grouped
+from melgan_vc.measures.pitch_match import pitch_matcher
 from melgan_vc.spec import AudioSpec, ChunkSpec
 from melgan_vc.text import counted
 from melgan_vc.training import ranks
@@ -102,6 +103,7 @@ def build_data(cfg: DictConfig, audio: AudioSpec, chunk: ChunkSpec, parts: int |
     with configured("prepare"):
         preparation, work = of_settings(cfg.prepare)
     with configured("data"):
+        arguments = domains(cfg.data, check_trust(cfg.trust))
         return ChunkDataModule(
             audio=audio,
             chunk=chunk,
@@ -110,14 +112,16 @@ def build_data(cfg: DictConfig, audio: AudioSpec, chunk: ChunkSpec, parts: int |
             parts=parts or ranks.world(),
             preparation=preparation,
             work=work,
-            **domains(cfg.data, check_trust(cfg.trust)),
+            match_pitch=None if cfg.data.get("pitch") is None else pitch_matcher(cfg.data, preparation, work),
+            **arguments,
         )
 
 
 def domains(data: DictConfig, trust: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the arguments of the data module; where a corpus lies is for the config alone."""
+    """Return the arguments of the data module; where a corpus lies, and its pitch, is for the config alone."""
     found: Any = instantiate(data, "data", trust=trust)
-    found.pop("root", None)
+    for name in ("root", "pitch", "formants"):
+        found.pop(name, None)
     return {**found, "litdata": Streaming(**found.get("litdata", {}))}
 
 

@@ -11,9 +11,11 @@ from melgan_vc.audio import activity
 from melgan_vc.audio.io import read_mono
 from melgan_vc.audio.loudness import loudness
 from melgan_vc.audio.mel import MelTransform
+from melgan_vc.audio.pitch_shift.steps import PitchShifter
 from melgan_vc.audio.stream import front_end
-from melgan_vc.data.preparation import Preparation, RecordingMel
+from melgan_vc.data.preparation import Preparation, RecordingMel, preparation_of
 from melgan_vc.errors import UserError
+from melgan_vc.spec import PitchShift, PitchSpec
 from tests.conftest import TINY_AUDIO, hum
 
 RATE = TINY_AUDIO.sample_rate
@@ -40,6 +42,27 @@ def test_nothing_is_done_unless_asked_for(pauses):
     expected = MelTransform(TINY_AUDIO)(torch.from_numpy(read_mono(pauses, RATE))).T.numpy()
     assert np.abs(found - expected).max() < 2e-3
     assert (recording.gain, recording.used) == (1.0, 13 * RATE // 2)
+
+
+def test_pitch_is_moved_last_of_all(pauses):
+    shift = PitchShift(0.7, 0.9)
+    found, recording = mel(pauses, silence="energy", loudness=-35, shift=shift)
+    plain = RecordingMel(pauses, front_end(TINY_AUDIO), Preparation(silence="energy"))
+    sound = np.concatenate(list(plain.sound())) * np.float32(recording.gain)
+    moved = np.concatenate(list(PitchShifter(shift, RATE).blocks([sound])))
+    expected = MelTransform(TINY_AUDIO)(torch.from_numpy(moved)).T.numpy()
+    assert np.abs(found - expected).max() < 2e-3
+    assert recording.used == len(moved) == len(sound)
+
+
+def test_a_shift_is_part_of_what_tells_stores_apart():
+    known = "37ab6104ff9a"
+    assert Preparation().signature == known, "stores of versions before are found again"
+    shifts = [PitchShift(0.7, 0.9), PitchShift(0.7, 0.89), PitchShift(0.71, 0.9)]
+    assert len({known, *(Preparation(shift=shift).signature for shift in shifts)}) == 4
+    pitch = PitchSpec(200.0, 0.1, 140.0, 0.1, 0.9)
+    assert preparation_of("source", Preparation(), pitch).shift == pitch.shift
+    assert preparation_of("target", Preparation(), pitch) == preparation_of("source", Preparation(), None)
 
 
 def test_silence_is_cut_out_by_energy(pauses):
