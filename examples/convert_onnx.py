@@ -92,7 +92,10 @@ def main() -> None:
         sys.exit(__doc__)
     model, source, output = sys.argv[1:]
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    audio = json.loads(session.get_modelmeta().custom_metadata_map["melgan_vc"])["audio"]
+    about = json.loads(session.get_modelmeta().custom_metadata_map["melgan_vc"])
+    audio = about["audio"]
+    if "pitch" in about:
+        sys.exit(f"{model}: shifts the pitch of its source, which this example cannot; use python -m melgan_vc.convert")
     front_end = FrontEnd(audio)
     given = read(source, audio["sample_rate"])
     if len(given) <= audio["n_fft"]:

@@ -13,13 +13,24 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from melgan_vc.bundle_header import BEST_NAME, BYTES, FORMAT, LARGEST_WEIGHTS, NAME, Entry, locate, opened, unreadable
+from melgan_vc.bundle_header import (
+    BEST_NAME,
+    BYTES,
+    FORMAT,
+    LARGEST_WEIGHTS,
+    NAME,
+    PITCH_FORMAT,
+    Entry,
+    locate,
+    opened,
+    unreadable,
+)
 from melgan_vc.config.targets import is_trusted, trust_advice
 from melgan_vc.errors import UserError
 from melgan_vc.files import replacing
 from melgan_vc.nested import jsonable
 from melgan_vc.networks.layers import folded_state, settle_spectral_norm
-from melgan_vc.spec import AudioSpec, ChunkSpec, shortened, spec_of
+from melgan_vc.spec import AudioSpec, ChunkSpec, PitchSpec, shortened, spec_of
 
 __all__ = ["BEST_NAME", "NAME", "Bundle", "build", "load", "locate", "pack"]
 
@@ -44,6 +55,8 @@ class Bundle:
         provenance: where it comes from, as plain JSON values.
         inversion: the way back to sound that it was trained for: a name and numbers, such as ``{"name": "filter",
             "bins": 13}``; None for Griffin-Lim.
+        pitch: the voices that it was trained with, by which a source is moved before its mel is made; None where it is
+            not moved.
     """
 
     generator: nn.Module
@@ -52,6 +65,7 @@ class Bundle:
     chunk: ChunkSpec
     provenance: Mapping[str, Any] = field(default_factory=dict)
     inversion: Mapping[str, Any] | None = None
+    pitch: PitchSpec | None = None
 
     def check_audio(self, audio: AudioSpec) -> None:
         """Refuse to be used with another front end than the one it was trained with."""
@@ -68,14 +82,16 @@ class Bundle:
     def save(self, path: Path) -> None:
         """Write the bundle under its final name in one step."""
         kind = type(self.generator)
-        about = {
-            "format": FORMAT,
+        about: dict[str, Any] = {
+            "format": FORMAT if self.pitch is None else PITCH_FORMAT,
             "generator": {"class": f"{kind.__module__}.{kind.__qualname__}", "arguments": dict(self.arguments)},
             "audio": asdict(self.audio),
             "chunk": asdict(self.chunk),
             "provenance": jsonable(self.provenance),
             **({} if self.inversion is None else {"inversion": dict(self.inversion)}),
         }
+        if self.pitch is not None:
+            about["pitch"] = asdict(self.pitch)
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.generator.state_dict().items()}
         with replacing(path, durable=True) as temporary:
             # Not save_file: it makes the file readable for its owner alone. And one entry of metadata, for the order
@@ -91,13 +107,14 @@ def pack(
     provenance: Mapping[str, Any],
     settle: bool = True,
     inversion: Mapping[str, Any] | None = None,
+    pitch: PitchSpec | None = None,
 ) -> Bundle:
     """A bundle of a generator as it is trained, which stays as it is.
 
     Args:
         generator: as it is trained, on any device, of a class in ``melgan_vc.networks``.
         arguments: of its class; ``spectral`` is set by this function.
-        audio, chunk, provenance: see :class:`Bundle`.
+        audio, chunk, provenance, pitch: see :class:`Bundle`.
         settle: let the spectral norms' power iterations converge first; False takes them as they stand.
         inversion: see :class:`Bundle`.
     """
@@ -115,7 +132,7 @@ def pack(
     with torch.random.fork_rng(devices=[]):  # building draws weights, only to replace them
         folded = kind(**plain)
     folded.load_state_dict(state)
-    return Bundle(folded.eval(), plain, audio, chunk, provenance, inversion)
+    return Bundle(folded.eval(), plain, audio, chunk, provenance, inversion, pitch)
 
 
 def check_holdable(state: Mapping[str, Tensor]) -> None:
@@ -146,6 +163,7 @@ def load(path: Path, trust: Sequence[str] = ()) -> Bundle:
     with opened(path) as (file, header):
         about = header.about
         audio, chunk, generator = described(about, path, trust)
+        inversion, pitch = about.get("inversion"), pitch_of(about, path)
         check_entries(generator, header.entries, path)
         if any(buffer.is_meta for buffer in unsaved_buffers(generator)):
             with torch.random.fork_rng(devices=[]):  # building draws weights, only to replace them
@@ -154,7 +172,21 @@ def load(path: Path, trust: Sequence[str] = ()) -> Bundle:
         state = {name: read(file, name, entry, wanted[name], path) for name, entry in header.entries.items()}
     generator.load_state_dict(state, assign=True)
     check_translates(generator.eval(), audio, chunk, path)
-    return Bundle(generator, about["generator"]["arguments"], audio, chunk, about["provenance"], about.get("inversion"))
+    return Bundle(generator, about["generator"]["arguments"], audio, chunk, about["provenance"], inversion, pitch)
+
+
+def pitch_of(about: Mapping[str, Any], path: Path) -> PitchSpec | None:
+    """Return the voices that a bundle names; None where it names none.
+
+    Raises:
+        UserError: they cannot be voices.
+    """
+    if "pitch" not in about:
+        return None
+    try:
+        return spec_of(PitchSpec, about["pitch"])
+    except UserError as error:
+        raise UserError(f"{path}: {error}; export it again") from error
 
 
 def described(

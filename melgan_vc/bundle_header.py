@@ -14,8 +14,9 @@ from typing import Any, BinaryIO
 from melgan_vc.errors import UserError
 from melgan_vc.plain import check_nesting, unique_keys
 
-VERSION = 2
-FORMAT = f"melgan_vc bundle {VERSION}"
+VERSION = 3  # that is known
+FORMAT = "melgan_vc bundle 2"
+PITCH_FORMAT = "melgan_vc bundle 3"  # of a bundle whose source is moved in pitch, which older versions would not do
 NAME = "bundle.safetensors"
 BEST_NAME = "best.safetensors"  # of a run: the best by a held-out measure
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "U8": 1, "BOOL": 1}  # of a value

@@ -55,7 +55,7 @@ def main(cfg: DictConfig) -> None:
         check_folder(output)
     keep_freed_memory()
     torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # for two threads compute at a time
-    converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap, trust)
+    converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap, trust, cfg.pitch)
     if cfg.get("audio") is not None:
         converter.bundle.check_audio(instantiate(cfg.audio, "audio", AudioSpec, trust))
     inverter, _ = inversion_of(cfg.inversion, converter.bundle, trust)

@@ -240,6 +240,7 @@ def of_run(cfg: DictConfig, run: DictConfig, bundle: Any, music: bool) -> "Mater
 
     data = build_data(run, bundle.audio, bundle.chunk)
     data.least_held_out = recorded_least(bundle.provenance)
+    data.pitch = bundle.pitch
     if data.streamed:
         raise UserError("the run streamed its mels from shards; add source=DIR target=DIR with held-out recordings")
     data.setup()

@@ -35,7 +35,7 @@ def main(cfg: DictConfig) -> None:
     trust = check_trust(cfg.trust)
     keep_freed_memory()
     torch.set_num_threads(1)  # what comes at a time is little: more would wait for one another
-    converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap, trust)
+    converter = Converter.load(corpus.locate(cfg.bundle), cfg.device, cfg.overlap, trust, cfg.pitch)
     rate = converter.bundle.audio.sample_rate if cfg.rate is None else cfg.rate
     settings = Settings(rate, cfg.channels, max(1, round(cfg.block_ms * rate / 1000)), cfg.gain_db)
     inverter, _ = inversion_of(cfg.inversion, converter.bundle, trust)

@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,11 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from melgan_vc import bundle
+from melgan_vc.bundle_header import FORMAT, read_header
 from melgan_vc.errors import UserError
+from melgan_vc.spec import PitchSpec
 from tests.conftest import TINY_AUDIO, TINY_CHUNK
+from tests.test_spec import VOICES
 
 
 def rewrite(path, change):
@@ -39,6 +43,30 @@ def test_comes_back_as_it_was(tiny_bundle, saved):
         chunk = torch.randn(2, TINY_AUDIO.n_mels, 8)
         assert torch.equal(back.generator(chunk), tiny_bundle.generator(chunk))
     assert [file.name for file in saved.parent.iterdir()] == [bundle.NAME]
+
+
+def test_the_voices_it_was_trained_with_come_back(tiny_bundle, saved):
+    assert bundle.load(saved).pitch is None and read_header(saved).about["format"] == FORMAT
+    pitch = PitchSpec(180.0, 0.1, 126.0, 0.2, 0.89)
+    replace(tiny_bundle, pitch=pitch).save(saved)
+    assert bundle.load(saved).pitch == pitch
+    assert read_header(saved).about["format"] != FORMAT, "older versions, which would not move a source, refuse it"
+
+
+@pytest.mark.parametrize(
+    ("pitch", "said"),
+    [
+        ({"source_f0": 180.0}, "pitch.source_spread is missing"),
+        ({**VOICES, "target_f0": 1e9}, r"pitch.target_f0 is 1000000000\.0"),
+        ({**VOICES, "formants": "os.system"}, "formants is 'os.system'"),
+        ("match", "pitch is 'match', not a mapping"),
+        (None, "pitch is None"),
+    ],
+)
+def test_voices_that_cannot_be_are_refused(saved, pitch, said):
+    rewrite(saved, lambda about, tensors: about.update(pitch=pitch))
+    with pytest.raises(UserError, match=said):
+        bundle.load(saved)
 
 
 def test_packing_leaves_the_generator_trainable():

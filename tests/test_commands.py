@@ -255,6 +255,29 @@ def test_evaluate_refuses_what_makes_no_sense(trained, tmp_path, wrong):
     assert not (tmp_path / "ev").exists()
 
 
+def test_a_training_at_the_targets_pitch_is_converted_at_it(two_domains, tmp_path):
+    data = [f"data.source={two_domains[0]}", f"data.target={two_domains[1]}", "data.pitch=match"]
+    done = run_command("train", *TINY, *data, "run_dir=run", "trainer.max_batches=2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "the source is shifted by -" in done.stderr
+    pitch = bundle.load(tmp_path / "run").pitch
+    assert pitch.shift.ratio == pytest.approx(110 / 200, rel=0.1)
+    checkpoint = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["about"]["pitch"]["source_f0"] == pitch.source_f0
+    resumed = run_command("train", *TINY, *data, "run_dir=run", "trainer.max_batches=3", "resume=auto", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    assert bundle.load(tmp_path / "run").pitch == pitch
+    sounds = []
+    for wanted in ("auto", "none"):
+        arguments = [f"input={two_domains[0] / 'a.wav'}", f"output={wanted}.wav", f"pitch={wanted}"]
+        done = run_command("convert", "bundle=run", *arguments, "level=null", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        sounds.append(soundfile.read(tmp_path / f"{wanted}.wav")[0])
+    assert not np.allclose(*sounds, atol=0.01)
+    idle = run_command("prepare", *data[:2], "data.formants=1.1", cwd=tmp_path)
+    assert_one_line(idle, "data.formants has an effect only with data.pitch=match")
+
+
 def test_prepare_twice_makes_one_store(two_domains, tmp_path):
     arguments = [f"data.source={two_domains[0]}", f"data.target={two_domains[1]}", *TINY[:4]]
     one, two = (run_command("prepare", *arguments, cwd=tmp_path) for _ in range(2))

@@ -12,7 +12,9 @@ from melgan_vc import bundle
 from melgan_vc.bundle import Bundle
 from melgan_vc.errors import UserError
 from melgan_vc.inference.chunked import TAILS, ChunkedConversion
+from melgan_vc.spec import PitchShift, is_number
 
+MOST_SEMITONES = 24
 Mel = TypeVar("Mel", np.ndarray, Tensor)
 
 
@@ -30,6 +32,26 @@ def usable_device(name: str) -> torch.device:
     return device
 
 
+def shift_of(bundle: Bundle, pitch: str | float) -> PitchShift | None:
+    """Return how a source is moved for a bundle; None where it is not.
+
+    Args:
+        bundle: of the model.
+        pitch: "auto" moves it as training did; a number is in semitones that are added to that, so that 0 is the same;
+            "none" does not move it.
+
+    Raises:
+        UserError: it is none of these, or moves a voice too far.
+    """
+    if pitch == "none":
+        return None
+    if pitch != "auto" and not (is_number(pitch) and -MOST_SEMITONES <= pitch <= MOST_SEMITONES):  # type: ignore[operator]
+        raise UserError(f"pitch is {pitch!r}: give auto, none, or semitones from {-MOST_SEMITONES} to {MOST_SEMITONES}")
+    learned = PitchShift(1.0) if bundle.pitch is None else bundle.pitch.shift
+    shift = learned if isinstance(pitch, str) else learned.transposed(pitch)
+    return None if shift == PitchShift(1.0) else shift
+
+
 class Converter:
     """Translates mels chunk by chunk with the generator of a bundle.
 
@@ -39,26 +61,41 @@ class Converter:
         chunks_at_once: chunks in one generator call.
         overlap: share of a chunk that the next one shares; 0 puts them side by side, as article and notebook do. See
             :class:`melgan_vc.inference.chunked.ChunkedConversion`.
+        pitch: how a source waveform is moved before its mel is made; see :func:`shift_of`. A mel that is converted is
+            not moved.
     """
 
-    def __init__(self, bundle: Bundle, device: str = "cpu", chunks_at_once: int = 256, overlap: float = 0.5) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        device: str = "cpu",
+        chunks_at_once: int = 256,
+        overlap: float = 0.5,
+        pitch: str | float = "auto",
+    ) -> None:
         self.bundle = bundle
+        self.shift = shift_of(bundle, pitch)
         self.device = usable_device(device)
         self.generator = bundle.generator.to(self.device).eval()
         self.chunked = ChunkedConversion(self.generator, bundle.chunk.width, overlap, chunks_at_once)
 
     @classmethod
     def load(
-        cls, path: str | Path, device: str = "cpu", overlap: float = 0.5, trust: Sequence[str] = ()
+        cls,
+        path: str | Path,
+        device: str = "cpu",
+        overlap: float = 0.5,
+        trust: Sequence[str] = (),
+        pitch: str | float = "auto",
     ) -> "Converter":
         """Load a converter from a bundle file or a run directory.
 
         Args:
             path: of the file or directory.
-            device, overlap: see :class:`Converter`.
+            device, overlap, pitch: see :class:`Converter`.
             trust: packages, besides this one, whose generators may be built.
         """
-        return cls(bundle.load(Path(path), trust), device, overlap=overlap)
+        return cls(bundle.load(Path(path), trust), device, overlap=overlap, pitch=pitch)
 
     def convert(self, mel: Mel, tail: str = "context") -> Mel:
         """Translate a normalised mel (M, T), T >= 1; an array gives an array, a tensor a tensor, of the same shape.

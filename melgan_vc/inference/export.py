@@ -53,6 +53,8 @@ def export(converter: Converter, path: Path, kind: str) -> dict[str, Any]:
         "inversion": bundle.inversion,
         "provenance": dict(bundle.provenance),
     }
+    if bundle.pitch is not None:  # of the waveform, before its mel is made
+        about["pitch"] = asdict(bundle.pitch)
     example = torch.rand(2, bundle.audio.n_mels, 3 * bundle.chunk.width)
     with replacing(path) as temporary, quietly():
         save = write(converter, example)

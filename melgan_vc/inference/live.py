@@ -57,10 +57,12 @@ class LiveSteps:
     @property
     def latency(self) -> int:
         """Samples that the waveform lags behind the source at most, for what is to come must be known: a chunk but for
-        its first frame, the half of a frame's window after its middle, and what the way back to sound looks ahead."""
+        its first frame, the half of a frame's window after its middle, what the way back to sound looks ahead, and what
+        a shift of the source's pitch looks ahead."""
         spec = self.spec
         chunk = (self.translation.chunked.width - 1) * spec.hop_length
-        return chunk + spec.n_fft - spec.n_fft // 2 + self.sound.synthesis.lookahead - 1
+        frames = chunk + spec.n_fft - spec.n_fft // 2 + self.sound.synthesis.lookahead - 1
+        return frames + self.translation.front_end.delay
 
     def start(self, loudest: float = -math.inf) -> LiveState:
         """The state before the first sample; see :meth:`melgan_vc.audio.frames.FrameSteps.start`."""

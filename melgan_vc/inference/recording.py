@@ -15,11 +15,11 @@ from torch import Tensor
 from melgan_vc.audio import io
 from melgan_vc.audio.cleaning import HIGHEST, MOST, clean
 from melgan_vc.audio.decode import Stream, opened
-from melgan_vc.audio.frames import FrameSteps
 from melgan_vc.audio.layout import Layout
 from melgan_vc.audio.loudness import Meter
 from melgan_vc.errors import UserError
 from melgan_vc.files import check_output
+from melgan_vc.inference.front_end import FrontEndSteps
 from melgan_vc.text import counted, printable
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ class Conversion:
         UserError: the recording is damaged or of no use, or its output cannot be written.
     """
 
-    def __init__(self, source: Source, front_end: FrameSteps, policy: str) -> None:
+    def __init__(self, source: Source, front_end: FrontEndSteps, policy: str) -> None:
         self.source = source
         self.front_end = front_end
         self.rate = front_end.spec.sample_rate

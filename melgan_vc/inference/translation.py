@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from melgan_vc.audio.frames import Frames, FrameState, FrameSteps
+from melgan_vc.audio.frames import Frames
 from melgan_vc.audio.synthesis import Piece
 from melgan_vc.errors import UserError
 from melgan_vc.inference import chunked
 from melgan_vc.inference.chunked import TAILS
 from melgan_vc.inference.converter import Converter
+from melgan_vc.inference.front_end import FrontEndState, FrontEndSteps
 
 
 @dataclass(frozen=True)
 class TranslationState:
     """The state of one waveform between two blocks: the front end's and the chunks'."""
 
-    frames: FrameState
+    frames: FrontEndState
     chunks: chunked.State
 
 
@@ -48,7 +49,7 @@ class TranslationSteps:
             raise UserError(f"tail is {tail!r}: give one of {', '.join(TAILS)}")
         self.spec = converter.bundle.audio
         self.device = converter.device
-        self.front_end = FrameSteps(self.spec)
+        self.front_end = FrontEndSteps(self.spec, converter.shift)
         self.chunked = converter.chunked
         self.tail = tail
 
@@ -72,7 +73,7 @@ class TranslationSteps:
         return [replace(piece, mel=torch.cat([piece.mel, mel], dim=1)) for piece, mel in zip(pieces, last, strict=True)]
 
     def translate(
-        self, states: Sequence[TranslationState], stepped: Sequence[tuple[FrameState, Frames]]
+        self, states: Sequence[TranslationState], stepped: Sequence[tuple[FrontEndState, Frames]]
     ) -> tuple[list[TranslationState], list[Translated]]:
         """Put frames through the generator."""
         mels = [frames.mel.to(self.device) for _, frames in stepped]

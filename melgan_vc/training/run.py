@@ -5,6 +5,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,8 @@ def train_here(cfg: DictConfig) -> Path:
         ranks.barrier()  # the others find what it made
         data.setup()
         module.about |= {"data": data.content, RECORDED: data.least_held_out, **card_of(cfg, data)}
+        if data.pitch is not None:
+            module.about["pitch"] = asdict(data.pitch)
         work = known_arithmetic(module, data.batch_size, data.audio.n_mels)
         module.batch_flop = work.batch if work is not None else None
         if point is not None:

@@ -9,7 +9,7 @@ from torch import nn
 
 from melgan_vc.bundle import Bundle, load, pack
 from melgan_vc.data.splits import RECORDED
-from melgan_vc.spec import AudioSpec
+from melgan_vc.spec import AudioSpec, PitchSpec
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.shards import TEMPLATE
 
@@ -28,7 +28,15 @@ def snapshot(
     """
     provenance = provenance_of(module.about, module.batch_count, measures or {})
     inversion = module.about.get("inversion")
-    return pack(generator, module.generator_arguments, audio, module.chunk, provenance, inversion=inversion)
+    return pack(
+        generator,
+        module.generator_arguments,
+        audio,
+        module.chunk,
+        provenance,
+        inversion=inversion,
+        pitch=pitch_of(module.about),
+    )
 
 
 def snapshot_of(checkpoint: Mapping[str, Any], module: MelganVC, audio: AudioSpec) -> Bundle:
@@ -46,8 +54,15 @@ def snapshot_of(checkpoint: Mapping[str, Any], module: MelganVC, audio: AudioSpe
     generator.load_state_dict(weights, assign=True)
     about = checkpoint["about"]
     provenance = provenance_of(about, checkpoint["batch_count"], checkpoint["held_out"])
-    inversion = about.get("inversion")
-    return pack(generator, module.generator_arguments, audio, module.chunk, provenance, inversion=inversion)
+    inversion, pitch = about.get("inversion"), pitch_of(about)
+    return pack(
+        generator, module.generator_arguments, audio, module.chunk, provenance, inversion=inversion, pitch=pitch
+    )
+
+
+def pitch_of(about: Mapping[str, Any]) -> PitchSpec | None:
+    """Return the voices that a training measured; None where it measured none."""
+    return PitchSpec(**about["pitch"]) if about.get("pitch") else None
 
 
 def provenance_of(about: Mapping[str, Any], batches: int, measures: Mapping[str, float]) -> dict[str, Any]:

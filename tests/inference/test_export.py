@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.inference.converter import Converter
 from melgan_vc.inference.export import SUFFIXES, export, onnx_read, program_read, script_read
 from melgan_vc.inference.whole import WholeMel
+from melgan_vc.spec import PitchSpec
 from tests.conftest import ROOT, TINY_AUDIO, hum
 
 READ = {"onnx": onnx_read, "torchscript": script_read, "torch_export": program_read}
@@ -60,6 +62,23 @@ def test_metadata_say_what_it_was_made_for(tiny_bundle: Bundle, tmp_path: Path) 
     export(Converter(tiny_bundle), tmp_path / "x.pt", "torchscript")
     torch.jit.load(tmp_path / "x.pt", _extra_files=files)
     assert json.loads(files["melgan_vc.json"])["audio"] == about["audio"]
+
+
+def test_metadata_and_the_example_tell_of_a_source_that_is_shifted(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    import onnx
+    from onnx import TensorProto, helper
+
+    pitch = PitchSpec(180.0, 0.1, 126.0, 0.2, 0.89)
+    about = export(Converter(replace(tiny_bundle, pitch=pitch)), tmp_path / "x.pt", "torchscript")
+    assert about["pitch"] == asdict(pitch)
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("mel", "converted")]
+    graph = helper.make_graph([helper.make_node("Identity", ["mel"], ["converted"])], "x", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    model.metadata_props.add(key="melgan_vc", value=json.dumps(about))
+    onnx.save(model, tmp_path / "x.onnx")
+    command = [sys.executable, str(ROOT / "examples" / "convert_onnx.py"), "x.onnx", "in.wav", "out.wav"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and "shifts the pitch of its source" in done.stderr
 
 
 def test_the_example_converts_with_numpy_and_onnxruntime_alone(tiny_bundle: Bundle, tmp_path: Path) -> None:

@@ -1,14 +1,19 @@
 """Live conversion: the mels of offline conversion, whatever the blocks, and never later than it says."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from melgan_vc.audio.griffin_lim import GriffinLim
 from melgan_vc.audio.mel import MelTransform
+from melgan_vc.audio.pitch_shift.steps import PitchShifter
 from melgan_vc.bundle import Bundle
 from melgan_vc.inference.converter import Converter
 from melgan_vc.inference.live import LiveSteps
+from melgan_vc.spec import PitchShift, PitchSpec
 from tests.audio.test_frames import loudest_of
 from tests.conftest import TINY_AUDIO, hum
 
@@ -49,6 +54,22 @@ def test_it_lags_as_far_as_it_says_and_no_further(tiny_bundle: Bundle, overlap: 
     steps = live(tiny_bundle, overlap, iterations=1)
     _, _, lag = heard(steps, torch.from_numpy(hum(0.6, 8000, 150, 1)), 1)
     assert lag == steps.latency
+
+
+@pytest.mark.parametrize("size", [1, 700])
+def test_a_moved_source_is_later_by_what_moves_it_and_gives_the_mels_of_offline_conversion(
+    tiny_bundle: Bundle, size: int
+) -> None:
+    pitched = replace(tiny_bundle, pitch=PitchSpec(150.0, 0.1, 105.0, 0.1, 0.9))
+    waveform = hum(0.6, 8000, 150, 1)
+    moved = torch.from_numpy(np.concatenate(list(PitchShifter(PitchShift(0.7, 0.9), 8000).blocks([waveform]))))
+    plain, steps = live(tiny_bundle), live(pitched)
+    mel, sound, lag = heard(steps, torch.from_numpy(waveform), size, loudest_of(TINY_AUDIO, moved))
+    wanted = Converter(tiny_bundle).convert(MelTransform(TINY_AUDIO)(moved))
+    assert torch.allclose(mel, wanted, atol=1e-4)
+    assert len(sound) == len(waveform)
+    assert steps.latency == plain.latency + PitchShifter(PitchShift(0.7, 0.9), 8000).delay
+    assert lag == steps.latency if size == 1 else lag <= steps.latency + size
 
 
 def test_states_are_not_changed_by_a_step(tiny_bundle: Bundle) -> None:

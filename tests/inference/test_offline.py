@@ -19,12 +19,14 @@ from melgan_vc.audio.decode import Stream
 from melgan_vc.audio.griffin_lim import GriffinLim
 from melgan_vc.audio.loudness import loudness
 from melgan_vc.audio.mel import MelTransform
+from melgan_vc.audio.pitch_shift.steps import PitchShifter
 from melgan_vc.errors import UserError
-from melgan_vc.inference.converter import Converter
+from melgan_vc.inference.converter import Converter, shift_of
 from melgan_vc.inference.jobs import Job, plan
 from melgan_vc.inference.offline import OfflineConverter
 from melgan_vc.inference.recording import Conversion, Source, of_array, of_file
 from melgan_vc.inference.translation import TranslationSteps
+from melgan_vc.spec import PitchShift, PitchSpec
 from tests.audio.test_frames import loudest_of
 from tests.conftest import TINY_AUDIO, hum
 
@@ -115,6 +117,29 @@ def test_a_stream_of_blocks_gives_what_the_whole_mel_gives(tiny_bundle):
     found = torch.cat([*pieces, steps.end(state)[0].mel], dim=1)
     wanted = Converter(tiny_bundle).convert(MelTransform(TINY_AUDIO)(torch.from_numpy(sound)))
     assert torch.allclose(found, wanted, atol=1e-4)
+
+
+def test_a_source_is_moved_before_its_mel_is_made(tiny_bundle):
+    pitched = replace(tiny_bundle, pitch=PitchSpec(200.0, 0.1, 140.0, 0.1, 0.9))
+    sound = hum(12, 8000, 200, 1)  # two blocks
+    for pitch, shift in (("auto", PitchShift(0.7, 0.9)), (2, PitchShift(0.7 * 2 ** (1 / 6), 0.9))):
+        moved = np.concatenate(list(PitchShifter(shift, 8000).blocks([sound])))
+        wanted = offline(tiny_bundle, level=None).convert(moved[None], 8000)
+        converter = OfflineConverter(Converter(pitched, pitch=pitch), GriffinLim(TINY_AUDIO, 2), level=None)
+        assert np.allclose(converter.convert(sound[None], 8000), wanted, atol=1e-5)
+        assert not np.allclose(offline(tiny_bundle, level=None).convert(sound[None], 8000), wanted, atol=1e-2)
+
+
+def test_pitch_is_what_training_measured_semitones_more_or_none(tiny_bundle):
+    pitched = replace(tiny_bundle, pitch=PitchSpec(200.0, 0.1, 100.0, 0.1, 0.8))
+    assert shift_of(pitched, "auto") == shift_of(pitched, 0) == PitchShift(0.5, 0.8)
+    assert shift_of(pitched, 12) == PitchShift(1.0, 0.8)
+    assert shift_of(pitched, "none") is None
+    assert shift_of(tiny_bundle, "auto") is shift_of(tiny_bundle, 0) is shift_of(tiny_bundle, "none") is None
+    assert shift_of(tiny_bundle, -12) == PitchShift(0.5, 1.0)
+    for wrong in ("high", True, 25, float("nan")):
+        with pytest.raises(UserError, match=r"pitch is .*: give auto, none, or semitones from -24 to 24"):
+            shift_of(tiny_bundle, wrong)
 
 
 def test_silence_gives_silence_and_noise_gives_no_bursts(tiny_bundle):
