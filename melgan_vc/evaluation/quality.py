@@ -116,10 +116,10 @@ def words(lines: Mapping[str, Summary], beside: Sequence[Summary]) -> str:
         return "words were not measured"
     figure = f"word error rate {value(lines['converted'], 'wer'):.2f}"
     others = listed(beside, "wer", ".2f")
-    if value(lines["target"], "wer") >= MANY:
-        return f"words cannot be judged ({'; '.join([figure, *others])})"
     if lost >= MANY:  # which is said already
         return figure + "".join(f" ({one})" for one in others)
+    if value(lines["target"], "wer") >= MANY:
+        return f"words cannot be judged ({'; '.join([figure, *others])})"
     kept = next(name for least, name in GRADES if 1 - lost > least)
     return f"{kept} words are kept ({'; '.join([figure, *others])})"
 

@@ -93,9 +93,9 @@ def about_words(summary: Sequence[Summary], recogniser: str) -> list[str]:
     natural = value(next(line for line in summary if line.kind == "target"), "wer")
     if natural >= MANY:
         return [
-            f"Words can NOT be judged here: even in the target's own recordings, {min(natural, 1):.0%} are recognised "
-            "wrongly; check the transcripts, and give recogniser=whisper recogniser.language=LANGUAGE for other "
-            "languages than English."
+            f"Error rates are NOT reliable here: even in the target's own recordings, {min(natural, 1):.0%} of the "
+            "words are recognised wrongly; check the transcripts, and give recogniser=whisper "
+            "recogniser.language=LANGUAGE for other languages than English."
         ]
     return []
 

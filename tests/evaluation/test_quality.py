@@ -88,7 +88,14 @@ def test_words_that_nobody_recognises_are_not_judged() -> None:
     assert math.isnan(voice_quality(lines)["converted"].words)
     about = {"sound": "voice", "baselines": ["WORLD"], "recogniser": "Whisper base"}
     assert "Words cannot be judged (word error rate 0.02; source: 0.02, target: 0.90)" in verdicts(lines, about)[0]
-    assert "even in the target's own recordings, 90% are recognised wrongly" in verdicts(lines, about)[1]
+    assert "even in the target's own recordings, 90% of the words are recognised" in verdicts(lines, about)[1]
+
+
+def test_words_that_are_lost_are_lost_where_the_target_is_hard_to_recognise() -> None:
+    lines = [*summary(**WORLD | {"wer": 1.0})[:-1], line("target", **NATURAL | {"cer": 0.5, "wer": 0.62})]
+    found = voice_verdict(lines, ["WORLD"])
+    assert "NOT usable yet: 38% of the words are lost. Word error rate 1.00 (" in found, found
+    assert "judged" not in found
 
 
 def test_one_speaker_in_both_domains_has_no_likeness() -> None:
