@@ -89,8 +89,6 @@ def part(evaluations: Sequence[Evaluation], heading: str) -> dict[str, Any]:
     summary = [line for one in evaluations for line in one.summary]
     measured = [name for name in COLUMNS if any(report.has(line, name) for line in summary)]
     measures = list(dict.fromkeys([*report.columns(evaluations[0].record["sound"], summary), *measured]))
-    known = {name for line in summary for name, one in line.means.items() if one.count}
-    ranking = next((name for name in RANKED_BY if name in known), None)
     return {
         "heading": heading,
         "split": evaluations[0].record.get("split"),
@@ -98,9 +96,7 @@ def part(evaluations: Sequence[Evaluation], heading: str) -> dict[str, Any]:
         "headings": [COLUMNS[name] for name in measures],
         "lines": lines(evaluations, measures),
         "differences": differences(evaluations),
-        "sections": sections(evaluations, ranking),
-        "ranking": COLUMNS[ranking].heading if ranking else None,
-        "orders": [(name, COLUMNS[name].heading) for name in measures if name in MEANS],
+        "sections": sections(evaluations, [name for name in measures if name in MEANS]),
     }
 
 
@@ -138,8 +134,13 @@ def by_recordings(evaluations: Sequence[Evaluation], speaker: Speaker) -> list[l
     return list(groups.values())
 
 
-def sections(evaluations: Sequence[Evaluation], ranking: str | None) -> list[dict[str, Any]]:
-    """Return the recordings of each source speaker: the trained one, then those that were not trained on."""
+def sections(evaluations: Sequence[Evaluation], measures: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the recordings of each source speaker: the trained one, then those that were not trained on.
+
+    Args:
+        evaluations: that have them.
+        measures: of single recordings, by which they can be ordered where the speaker's conversions have them.
+    """
     audio = AudioSpec(**evaluations[0].record["audio"])
     known = dict.fromkeys(line.kind for one in evaluations for line in one.summary)
     found = [("", evaluations, TRAINED)]
@@ -148,14 +149,21 @@ def sections(evaluations: Sequence[Evaluation], ranking: str | None) -> list[dic
         for speaker in unseen_among(known)
         for group in by_recordings(evaluations, speaker)
     ]
-    return [
-        {
-            "heading": heading,
-            "clips": clips(group, audio, ranking, speaker),
-            "count": len(set(group[0].names(speaker.source))),
-        }
-        for heading, group, speaker in found
-    ]
+    shown = []
+    for heading, group, speaker in found:
+        converted = [line for line in group[0].summary if line.kind == speaker.converted]
+        orders = [name for name in measures if any(name in line.means and line.means[name].count for line in converted)]
+        ranking = next((name for name in RANKED_BY if name in orders), None)
+        shown.append(
+            {
+                "heading": heading,
+                "clips": clips(group, audio, ranking, speaker),
+                "count": len(set(group[0].names(speaker.source))),
+                "ranking": COLUMNS[ranking].heading if ranking else None,
+                "orders": [(name, COLUMNS[name].heading) for name in orders],
+            }
+        )
+    return shown
 
 
 def changed(evaluations: Sequence[Evaluation]) -> list[tuple[str, list[str]]]:

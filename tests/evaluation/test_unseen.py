@@ -147,18 +147,23 @@ def test_the_verdict_on_unseen_speakers_says_what_is_lost() -> None:
     assert unseen_verdict([one for one in summary() if "clb" not in one.kind]) is None
 
 
+def mcd_of(kind: str, paired: bool) -> dict[str, float]:
+    """The MCD of a recording; nothing where the target has none of its sentence."""
+    return {"mcd": 8.0} if paired or "clb" not in kind else {}
+
+
 def evaluation(folder: Path, content: str, paired: bool = True) -> Path:
     """An evaluation of a speaker that was trained on, and of one who was not."""
     folder.mkdir(parents=True)
     rows = []
     for number, kind in enumerate(KINDS):
         for name in ("x", "y") if "clb" in kind and not paired else ("a", "b"):
-            rows.append(Row(name, kind, {"to_target": number / 10}))
+            rows.append(Row(name, kind, {"to_target": number / 10, **mcd_of(kind, paired)}))
             soundfile.write(path_of(folder, name, kind), hum(0.5, RATE, 100 + 30 * number, number), RATE)
-    found = [
-        Summary(kind, {"to_target": mean([row.values["to_target"] for row in rows if row.kind == kind])}, {})
-        for kind in KINDS
-    ]
+    found = []
+    for kind in KINDS:
+        own = [row.values for row in rows if row.kind == kind]
+        found.append(Summary(kind, {name: mean([one[name] for one in own]) for name in own[0]}, {}))
     about = {
         "bundle": folder.name, "sound": "voice", "parallel": True, "held_out": {"source": 2, "target": 2},
         "places": {"source": "here", "target": "there"}, "audio": AUDIO, "overlap": 0.5, "silence_dbfs": -60.0,
@@ -177,6 +182,10 @@ def test_the_page_has_unseen_speakers_of_their_own(tmp_path: Path) -> None:
     unpaired = evaluation_page.write(tmp_path / "page", [evaluation(tmp_path / "two", "1", paired=False)]).read_text()
     assert ">target (a)</button>" in unpaired and unpaired.count("<audio") == 16
     assert (tmp_path / "two" / "x_converted-from-clb.wav").is_file()
+    orders = ["worst MCD (dB) first", "worst cosine to target first"]
+    assert [unpaired.index(one) for one in orders] == sorted(unpaired.index(one) for one in orders)
+    assert unpaired.count(orders[0]) == unpaired.count('<option value="mcd">') == 1, "not where it is not measured"
+    assert text.count(orders[0]) == text.count('<option value="mcd">') == 2
 
 
 def test_unseen_speakers_of_several_evaluations_stand_beside_each_other(
