@@ -228,12 +228,17 @@ class Originals:
             )
 
 
-def last_parts(paths: Sequence[Path]) -> list[str]:
-    """Return the last part of each path, or as many of the last parts as tell all of them apart."""
+def last_parts(paths: Sequence[Path], taken: Sequence[str] = ()) -> list[str]:
+    """Return the last part of each path, or as many of the last parts as tell all of them apart.
+
+    Args:
+        paths: to name.
+        taken: names that none may have while it has more parts.
+    """
     parts = [path.parts for path in paths]
     for count in range(1, max(map(len, parts), default=1) + 1):
         names = ["/".join(one[-count:]) for one in parts]
-        if len(set(names)) == len(names):
+        if len({*names, *taken}) == len(names) + len(taken):
             break
     return names
 

@@ -218,7 +218,8 @@ def test_evaluate_takes_what_the_run_held_out(trained, lone, sentences, tmp_path
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "ev" / "metrics.json").read_text())
     kinds = [line["kind"] for line in record["summary"]]
-    assert {"source target", "converted from target"} <= set(kinds) and record["unseen"]["target"]["held_out"] == 1
+    other = f"{sentences.name}/target"
+    assert {f"source {other}", f"converted from {other}"} <= set(kinds) and record["unseen"][other]["held_out"] == 1
     assert "From speakers that were not trained on" in done.stdout
     assert not record["parallel"] and record["held_out"] == {"source": 1, "target": 1}
     assert not {"mcd", "cer"} & record["summary"][0]["means"].keys() and "WORLD transfer" in done.stdout

@@ -9,7 +9,7 @@ import numpy as np
 
 from melgan_vc import files
 from melgan_vc.errors import UserError
-from melgan_vc.evaluation.material import Clip, Material, of_folder
+from melgan_vc.evaluation.material import DOMAINS, Clip, Material, of_folder
 from melgan_vc.evaluation.protocol import Waveforms
 from melgan_vc.evaluation.selection import by_name, paired, refuse_empty, some
 from melgan_vc.evaluation.session import ALL_KINDS, digest, file_of
@@ -65,7 +65,8 @@ def unseen_speakers(folders: Sequence[Path], own: Sequence[Path]) -> dict[Speake
     """Return the speakers of folders.
 
     Args:
-        folders: one a speaker, which is called by its name; where two have one name, by more of their paths.
+        folders: one a speaker, which is called by its name; where two have one name, or one has that of a domain, by
+            more of their paths.
         own: folders of what the model was trained on, and of its held-out recordings.
 
     Raises:
@@ -80,7 +81,8 @@ def unseen_speakers(folders: Sequence[Path], own: Sequence[Path]) -> dict[Speake
             raise UserError(f"{folder}: is in unseen twice; give each speaker once")
     if len(folders) > MOST:
         raise UserError(f"unseen names {len(folders)} speakers: give {MOST} at most, and evaluate again for others")
-    names = [printable(name)[-LONGEST:] for name in files.last_parts([one.absolute() for one in folders])]
+    parts = files.last_parts([one.absolute() for one in folders], DOMAINS)
+    names = [printable(name)[-LONGEST:] for name in parts]
     found = {Speaker(name): folder for name, folder in zip(names, folders, strict=True)}
     kinds = [*(kind for known in ALL_KINDS.values() for kind in known), *(kind for one in found for kind in one.kinds)]
     if len({file_of("", kind) for kind in kinds}) < len(kinds) or len(found) < len(folders):

@@ -44,6 +44,8 @@ def material_of(*names: str, parallel: bool = True) -> Material:
 def test_speakers_are_called_by_what_tells_their_folders_apart(tmp_path: Path) -> None:
     wavs = [folder_of(tmp_path / name / "wav", "a") for name in ("clb", "rms")]
     assert [one.name for one in unseen_speakers(wavs, [])] == ["clb/wav", "rms/wav"]
+    (bundled,) = unseen_speakers([folder_of(tmp_path / "voices" / "source", "a")], [])
+    assert bundled.kinds == ("source voices/source", "converted from voices/source"), "not the trained source"
     (speaker,) = unseen_speakers([wavs[0].parent], [tmp_path])
     assert speaker.kinds == ("source clb", "converted from clb")
     assert unseen_among(["source", "converted", *speaker.kinds, "converted from x", "target"]) == [speaker]
