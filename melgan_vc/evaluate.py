@@ -144,8 +144,8 @@ def refuse_settings_of_voices(overrides: Sequence[str]) -> None:
     idle = sorted(key for key in keys if key.partition(".")[0] in OF_VOICES)
     if idle:
         raise UserError(
-            f"{', '.join(idle)} has no effect: the run is of music, which has no speakers, and no words, naturalness "
-            "or F0 that are measured; leave it out, or say sound=voice"
+            f"{', '.join(idle)} has no effect: the run is of music, for which speakers, words, naturalness and F0 are "
+            "not measured; remove it, or add sound=voice if it is of voices"
         )
 
 
