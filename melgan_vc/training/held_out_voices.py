@@ -10,13 +10,12 @@ import numpy as np
 from melgan_vc.data.datamodule import ChunkDataModule
 from melgan_vc.data.streamed import Written
 from melgan_vc.data.transcripts import transcript_of
-from melgan_vc.errors import UserError
 from melgan_vc.measures.attempts import attempt
 from melgan_vc.measures.intervals import mean
 from melgan_vc.measures.naturalness import Rate, installed
 from melgan_vc.measures.pitch import Track, tracker
 from melgan_vc.measures.quality import NAN, Scores, quality_of
-from melgan_vc.measures.voice import Embed, centroid, cosine, speaker_embedder
+from melgan_vc.measures.voice import Embed, centroid, cosine, usable_embedder
 from melgan_vc.measures.words import Recognise, best_installed, error_rates, plain
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ class VoiceModels:
 
     @classmethod
     def load(cls, pitch: str = "swift_f0", naturalness: Sequence[str] = (), words: bool = False) -> "VoiceModels":
-        """Load them; predictors of naturalness that are not installed are named in the log.
+        """Load them; the speaker embedder and predictors of naturalness are named in the log where not installed.
 
         Args:
             pitch: name of the F0 tracker.
@@ -52,11 +51,8 @@ class VoiceModels:
         Raises:
             UserError: there is no recogniser.
         """
-        try:
-            embed = speaker_embedder()
-        except UserError:
-            embed = None
-        return cls(tracker(pitch), embed, installed(naturalness), best_installed() if words else None)
+        recognise = best_installed() if words else None
+        return cls(tracker(pitch), usable_embedder(), installed(naturalness), recognise)
 
 
 class VoiceMeasures:

@@ -143,3 +143,9 @@ def test_an_absent_predictor_is_named_once_and_trains(two_domains, tmp_path, mon
     train(two_domains, tmp_path, *more)
     assert caplog.text.count("DistillMOS is not measured: its package is not installed") == 1
     assert "distillmos" not in (tmp_path / "run" / "metrics.csv").read_text()
+
+
+def test_speakers_that_cannot_be_told_are_named_once(monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "resemblyzer", None)
+    found = VoiceModels.load()
+    assert found.embed is None and caplog.text.count("likeness is not measured: speaker similarity needs") == 1
