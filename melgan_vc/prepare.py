@@ -47,7 +47,7 @@ def main(cfg: DictConfig) -> None:
         from melgan_vc.measures.pitch_match import pitch_matcher
 
         pitch = pitch_matcher(data, preparation, work)(corpora)
-        say(str(pitch))
+        say(f"pitch: {pitch}")
     stores: dict[str, MelStore] = {}
     failures: list[TooManyFailedError] = []
     for domain, corpus in corpora.items():

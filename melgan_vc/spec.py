@@ -187,7 +187,7 @@ class PitchSpec:
     def __str__(self) -> str:
         """Return one line on how far a source is moved."""
         return (
-            f"median F0: source {self.source_f0:.0f} Hz, target {self.target_f0:.0f} Hz; the source is shifted by "
+            f"source {self.source_f0:.0f} Hz, target {self.target_f0:.0f} Hz (median F0); the source is shifted by "
             f"{12 * math.log2(self.shift.ratio):+.1f} semitones, its formants by a factor of {self.formants:.2f}"
         )
 

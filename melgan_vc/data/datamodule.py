@@ -115,7 +115,7 @@ class ChunkDataModule(L.LightningDataModule):
     def prepare_data(self) -> None:
         if self.match_pitch is not None and self.pitch is None:
             self.pitch = self.match_pitch(self.corpora)
-            log.info("%s", self.pitch)
+            log.info("pitch: %s", self.pitch)
         for domain, corpus in self.corpora.items():
             if domain not in self.stores:
                 made = self.prepare_domain(corpus, preparation_of(domain, self.preparation, self.pitch))

@@ -26,6 +26,7 @@ def text(bundle: Bundle, path: Path) -> str:
         f"- mels: {audio.n_mels} bins, {audio.sample_rate} Hz, a frame each {audio.hop_length} samples",
         f"- chunks: {chunk.width} frames ({1000 * audio.seconds(chunk.width):.0f} ms), {chunk.splits} in a window",
         f"- generator: {type(bundle.generator).__name__}, {weights:,} weights",
+        f"- pitch: {'as the source has it' if bundle.pitch is None else bundle.pitch}",
         f"- back to sound: {way_back(bundle)}",
         f"- experiment: {stated(about, 'experiment')}, seed {stated(about, 'seed')}",
         f"- batches: {stated(about, 'batches')}",

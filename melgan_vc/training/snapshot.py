@@ -9,7 +9,7 @@ from torch import nn
 
 from melgan_vc.bundle import Bundle, load, pack
 from melgan_vc.data.splits import RECORDED
-from melgan_vc.spec import AudioSpec, PitchSpec
+from melgan_vc.spec import AudioSpec, PitchSpec, spec_of
 from melgan_vc.training.module import MelganVC
 from melgan_vc.training.shards import TEMPLATE
 
@@ -61,8 +61,12 @@ def snapshot_of(checkpoint: Mapping[str, Any], module: MelganVC, audio: AudioSpe
 
 
 def pitch_of(about: Mapping[str, Any]) -> PitchSpec | None:
-    """Return the voices that a training measured; None where it measured none."""
-    return PitchSpec(**about["pitch"]) if about.get("pitch") else None
+    """Return the voices that a training measured; None where it measured none.
+
+    Raises:
+        UserError: they cannot be voices.
+    """
+    return spec_of(PitchSpec, about["pitch"]) if "pitch" in about else None
 
 
 def provenance_of(about: Mapping[str, Any], batches: int, measures: Mapping[str, float]) -> dict[str, Any]:

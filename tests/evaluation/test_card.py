@@ -5,6 +5,7 @@ import pytest
 
 from melgan_vc.bundle import Bundle
 from melgan_vc.evaluation.card import text
+from melgan_vc.spec import PitchSpec
 
 
 def test_measures_come_with_the_way_that_is_better(tiny_bundle: Bundle) -> None:
@@ -28,6 +29,13 @@ def test_a_bundle_that_says_nothing_has_a_card_that_says_so(tiny_bundle: Bundle)
 def test_a_bundle_says_how_its_mels_become_sound(tiny_bundle: Bundle) -> None:
     asking = replace(tiny_bundle, inversion={"name": "filter", "bins": 5, "limit_db": 40.0})
     assert "- back to sound: filter (bins 5, limit_db 40)" in text(asking, Path("a.safetensors")).splitlines()
+
+
+def test_a_bundle_says_how_far_it_shifts_a_source(tiny_bundle: Bundle) -> None:
+    shifting = replace(tiny_bundle, pitch=PitchSpec(180.0, 0.1, 127.28, 0.2, 0.89))
+    line = next(line for line in text(shifting, Path("a.safetensors")).splitlines() if line.startswith("- pitch:"))
+    assert "source 180 Hz, target 127 Hz" in line and "-6.0 semitones" in line and "0.89" in line
+    assert "- pitch: as the source has it" in text(tiny_bundle, Path("a.safetensors")).splitlines()
 
 
 ODD = [3, "x", [], {}, None, float("nan"), 10**400, {"licence": [1]}, {"source": {}, 3: "\x1b\n"}]
