@@ -140,6 +140,19 @@ def aiff_unfinished(size: bytes) -> bytes:
     return patched(data, (data.index(b"SSND") + 4, size), (data.index(b"COMM") + 10, bytes(4)))
 
 
+def aiff_early(all_sizes: bool = True) -> bytes:
+    """An AIFF with 1 of 3 seconds in its sizes, or in that of its samples alone."""
+    data = by_libsndfile("AIFF")
+    sizes = (4, struct.pack(">I", 32054)), (data.index(b"COMM") + 10, struct.pack(">I", 16000))
+    return patched(data, (data.index(b"SSND") + 4, struct.pack(">I", 32008)), *(sizes if all_sizes else ()))
+
+
+def mp3_counting(frames: int) -> bytes:
+    """An MP3 whose header counts other frames than there are, but all bytes."""
+    data = by_libsndfile("MP3")
+    return patched(data, (data.index(b"Xing") + 8, struct.pack(">I", frames)))
+
+
 def video_and_short_sound() -> bytes:
     from fractions import Fraction
 
@@ -198,6 +211,13 @@ ODD: dict[str, Odd] = {
     "rf64 with sizes 0": Odd(".wav", rf64_unfinished, 3),
     "aiff with sizes 0": Odd(".aiff", lambda: aiff_unfinished(bytes(4)), 3),
     "aiff with sizes of ones": Odd(".aiff", lambda: aiff_unfinished(b"\xff" * 4), 3),
+    "aiff whose header was written early": Odd(".aiff", aiff_early, 3, told="says 1.00 s"),
+    "aiff whose sizes contradict each other": Odd(".aiff", lambda: aiff_early(False), 3, told="says 1.00 s"),
+    "caf whose header was written early": Odd(
+        ".caf", lambda: after(by_libsndfile("CAF"), b"data", struct.pack(">q", 32004)), 3, told="says 1.00 s"
+    ),
+    "mp3 that counts too few frames": Odd(".mp3", lambda: mp3_counting(10), 3.1, told="says 0.36 s"),
+    "mp3 that counts too many frames": Odd(".mp3", lambda: mp3_counting(100_000), refused=CUT),
     "au with the size 0": Odd(".au", lambda: patched(by_libsndfile("AU"), (8, bytes(4))), 3),
     "au of unknown length": Odd(".au", lambda: patched(by_libsndfile("AU"), (8, b"\xff" * 4)), 3),
     "w64 with sizes 0": Odd(".w64", lambda: patched(by_libsndfile("W64"), (16, bytes(8)), (w64_data(), bytes(8))), 3),

@@ -167,11 +167,10 @@ def aiff(window: Window, start: int) -> Found:
     width = max(1, channels * -(-bits // 8))
     second = (rate * width) or 1.0
     there = window.size - data
-    if (
-        common < data
-        and there > 8
-        and (stated in (0, 8, LARGEST) or (plain and frames == 0) or (stated >= UNKNOWN_SIZE > there))
-    ):
+    unknown = stated in (0, 8, LARGEST) or (plain and frames == 0) or stated >= UNKNOWN_SIZE > there
+    more = plain and not unknown and uncounted(window, data + stated, second)
+    if common < data and there > 8 and (unknown or more):
+        notes = (longer((stated - 8) / second, (there - 8) / second),) if more else ()
         frames = (there - 8) // width if plain else frames
         length = 8 + frames * width if plain else there
         pieces: list[Piece] = [
@@ -185,7 +184,7 @@ def aiff(window: Window, start: int) -> Found:
             struct.pack(">I", min(length, LARGEST - 1)),
             (data, data + length),
         ]
-        return Part(tuple(pieces), "aiff", True), (), None
+        return Part(tuple(pieces), "aiff", True), notes, None
     check_present(there - 8, (max(stated, 8 + frames * width) if plain else stated) - 8, second if plain else 0.0)
     following = joined(window, data + stated + stated % 2, (b"FORM",))
     return Part(((start, following or window.size),), "aiff", True), (), following
@@ -247,9 +246,11 @@ def caf(window: Window, start: int) -> Found:
             data, there = position + 12, window.size - position - 12
             if size == -1:
                 break
-            if size <= 4 < there:
+            more = size > 4 and second > 0 and uncounted(window, data + size, second)
+            if size <= 4 < there or more:
                 unknown = struct.pack(">q", -1)
-                return Part(((start, data - 8), unknown, (data, window.size)), "caf", True), (), None
+                notes = (longer((size - 4) / second, (there - 4) / second),) if more else ()
+                return Part(((start, data - 8), unknown, (data, window.size)), "caf", True), notes, None
             check_present(there, size, second)
         if size < 0:
             break

@@ -187,15 +187,37 @@ def stated_lengths(window: Window, position: int, frame: Frame) -> tuple[int, in
 
 
 def as_stated(window: Window, start: int) -> Part | None:
-    """Return an MP3 of as many bytes as its first frame states, ID3 tags aside; its other frames need not be found."""
+    """Return an MP3 of as many bytes as its first frame states, ID3 tags aside; its other frames need not be found.
+
+    None where the file, or the length of its first frames, shows that it is not as stated.
+    """
     frame = mpeg_frame(window.at(start, 4))
     lengths = None if frame is None else stated_lengths(window, start, frame)
     end = window.size - 128 if window.at(window.size - 128, 3) == b"TAG" else window.size
     if frame is None or frame.identity[1] != 3 or not lengths or not lengths[0] or start + lengths[1] != end:
         return None
-    if start != after_tags(window, 0):
+    if start != after_tags(window, 0) or not is_plausible(window, frame, start, end, lengths[0] + 1):
         return None
     return Part(((0, window.size),), "mp3", True, max(0, lengths[0] * frame.samples - ROUNDING))
+
+
+def is_plausible(window: Window, frame: Frame, start: int, end: int, stated: int) -> bool:
+    """Tell whether so many frames fit into [start, end): by all frames of a short file, else by its first ones.
+
+    Args:
+        frame: the one at ``start``.
+        stated: frames, the one with the header included.
+    """
+    count, position, last = 0, start, min(end, start + BLOCK)
+    while position < last:
+        found = mpeg_frame(window.at(position, 4))
+        if found is None or found.identity != frame.identity:
+            return False
+        count += 1
+        position += found.length
+    if last == end:
+        return abs(count - stated) <= 1
+    return 0.5 < count / (position - start) * (end - start) / stated < 2  # frames of quiet places are shorter
 
 
 def mp3(window: Window, start: int) -> Analysis:
