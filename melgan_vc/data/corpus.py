@@ -87,9 +87,15 @@ def report_unreadable(folder: Path, files: Sequence[Path]) -> None:
         names = ", ".join(path.name for path in sorted(paths)[:NAMED])
         more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
         line = f"{folder}: {counted(len(paths), 'file is', 'files are')} skipped ({names}{more}); {reason}"
-        if paths and line not in REPORTED:
-            REPORTED.add(line)
-            log.warning("warning: %s", printable(line))
+        if paths:
+            warn_once(line)
+
+
+def warn_once(line: str) -> None:
+    """Log a warning about a folder unless this process has done so before: folders are walked more than once."""
+    if line not in REPORTED:
+        REPORTED.add(line)
+        log.warning("warning: %s", printable(line))
 
 
 def report_skipped(folder: object, reason: str | None) -> None:
@@ -103,14 +109,18 @@ def report_skipped(folder: object, reason: str | None) -> None:
 def walk(folder: Path) -> tuple[list[Path], list[OSError]]:
     """Return the files under a folder but for hidden ones, and the errors of folders that cannot be read.
 
-    Each real folder is visited once, so that circles of links end.
+    Each real folder is visited once, so that circles of links end. A link to a folder around this one is told and not
+    followed: whoever gives a folder does not mean all that lies beside it.
     """
     files: list[Path] = []
     errors: list[OSError] = []
     seen: set[str] = set()
+    around = {str(parent) for parent in Path(os.path.realpath(folder)).parents}
     for root, folders, names in os.walk(folder, onerror=errors.append, followlinks=True):
         real = os.path.realpath(root)
-        if real in seen:
+        if real in around:
+            warn_once(f"{root}: is a link to a folder around it, so it is not followed; link the folder that you mean")
+        if real in seen or real in around:
             folders.clear()
             continue
         seen.add(real)

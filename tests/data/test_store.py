@@ -343,6 +343,20 @@ def test_find_sees_nested_links_and_no_hidden_files(tmp_path):
     assert found == ["b.wav", "x/a.MP3"]
 
 
+def test_a_link_to_a_folder_around_the_recordings_does_not_bring_in_what_lies_beside_them(tmp_path, caplog):
+    folder = tmp_path / "mine" / "nested"
+    folder.mkdir(parents=True)
+    for path in (folder / "a.wav", tmp_path / "other.wav", tmp_path / "mine" / "beside.wav"):
+        path.touch()
+    (folder / "up").symlink_to("..")
+    (folder / "far up").symlink_to(tmp_path)
+    (tmp_path / "link to it").symlink_to(folder)
+    for given in (folder, tmp_path / "link to it"):
+        caplog.clear()
+        assert corpus.find(given) == [given / "a.wav"]
+        assert caplog.text.count("is a link to a folder around it") == 2
+
+
 def test_several_folders_are_one_domain(two_domains):
     found = Folders([str(folder) for folder in two_domains]).recordings()
     assert len(found) == sum(len(corpus.find(folder)) for folder in two_domains)
