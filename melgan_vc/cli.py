@@ -21,7 +21,8 @@ from melgan_vc.config.command_line import check_options, quote_words
 from melgan_vc.config.effects import place_to_add
 from melgan_vc.config.paths import CONF, expand_user
 from melgan_vc.config.schema import schema_of
-from melgan_vc.errors import UserError, explain_os_error
+from melgan_vc.errors import UserError, explain_os_error, is_lack_of_memory
+from melgan_vc.text import shortened
 
 Task = Callable[[DictConfig], float | None]
 
@@ -122,6 +123,11 @@ def explanation(error: Exception, command: str | None = None) -> str | None:
         return composition_error(str(error), command)
     if isinstance(error, OSError):
         return explain_os_error(error)
+    if is_lack_of_memory(error):
+        return (
+            f"there is too little memory ({shortened(error) or type(error).__name__}); close some programs, or choose "
+            "smaller settings, such as data.batch_size"
+        )
     return None
 
 

@@ -23,11 +23,18 @@ ADVICE = {
     errno.ESTALE: "the file was replaced on its server; run the command again",
     errno.EPIPE: "the program that reads the output has ended",
 }
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")  # in PyTorch's messages
 FOR_ALL = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # the next file meets them as well
 
 
 class UserError(ValueError):
     """Something the user can mend: the text says what was found, what was expected and what to do."""
+
+
+def is_lack_of_memory(error: BaseException) -> bool:
+    """Tell whether Python, NumPy or PyTorch could not get memory, of the machine or of a GPU."""
+    in_torch = isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
+    return in_torch or isinstance(error, MemoryError)
 
 
 def explain_os_error(error: OSError, path: object = None) -> str:

@@ -1,11 +1,15 @@
+import numpy as np
 import pytest
+import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import MissingConfigException
 from omegaconf import OmegaConf
 
 from melgan_vc.cli import composition_error, explanation
 from melgan_vc.config.command_line import check_options, quote_override, quote_words
+from melgan_vc.data.shard_pieces import explained_reading
 from melgan_vc.errors import UserError
+from melgan_vc.training.checkpoint_checks import entry
 from tests.commands import run_command
 from tests.conftest import assert_one_line
 
@@ -126,6 +130,23 @@ def test_a_bug_is_not_explained_away():
             raise KeyError("bug")  # noqa: B904 (the context is the point)
     except KeyError as error:
         assert explanation(error) is None
+
+
+@pytest.mark.parametrize(
+    "allocate", [lambda: bytearray(1 << 60), lambda: np.zeros(1 << 57), lambda: torch.zeros(1 << 50)]
+)
+def test_a_lack_of_memory_is_one_line_that_says_what_to_do(allocate):
+    with pytest.raises((MemoryError, RuntimeError)) as raised:
+        allocate()
+    line = explanation(raised.value)
+    assert line is not None and line.startswith("there is too little memory (") and "data.batch_size" in line
+    assert explanation(RuntimeError("shapes do not fit")) is None
+
+
+@pytest.mark.parametrize("context", [entry("random"), explained_reading("shards")])
+def test_a_lack_of_memory_is_not_taken_for_damage(context):
+    with pytest.raises(MemoryError), context:
+        bytearray(1 << 60)
 
 
 def test_what_hydra_refuses_in_a_plain_exception_is_one_line(tmp_path):

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from melgan_vc.errors import UserError
 from tests.conftest import ROOT
@@ -34,8 +35,8 @@ def refuse(*_):
     raise UserError("x: is no recording; give one")
 
 
-def end(*_):
-    print("error: x: is no recording", file=sys.stderr)
+def end(*_, line="x: is no recording"):
+    print(f"error: {line}", file=sys.stderr)
     raise SystemExit(1)
 
 
@@ -92,6 +93,8 @@ def follow(given, work):
         (lambda given, work: mmap.mmap(-1, 500 * MEGABYTE) and None, SURVIVED, ""),
         (lambda given, work: abort_with("terminate called after throwing 'std::bad_alloc'"), FAILED, "memory: SIGABRT"),
         (hide_memory, FAILED, "damaged"),
+        (lambda *_: end(line="there is too little memory (x)"), FAILED, "memory"),
+        (lambda *_: torch.zeros(1 << 50) and None, FAILED, "memory"),
         (lambda given, work: os.abort(), FAILED, "SIGABRT"),
         (lambda given, work: os._exit(3), FAILED, "code 3"),
         (leave, FAILED, "writes outside"),

