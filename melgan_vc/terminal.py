@@ -2,9 +2,11 @@
 
 import io
 import logging
+import math
 import os
 import select
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -13,6 +15,8 @@ from tqdm import tqdm
 
 from melgan_vc.text import printable
 
+LAYOUT = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{left}, {rate_fmt}{postfix}]"  # of a bar, as tqdm's
+LONGEST_IN_HOURS = 100 * 3600  # seconds
 BROKEN_PIPE = 141  # exit code of a program whose reader went away: 128 and the number of SIGPIPE
 
 
@@ -90,18 +94,43 @@ class LogHandler(logging.Handler):
             self.handleError(record)
 
 
+def duration(seconds: float) -> str:
+    """Return a duration as a person reads it: minutes and seconds, with hours where there are any, or days."""
+    if seconds < LONGEST_IN_HOURS:
+        return str(tqdm.format_interval(seconds))
+    return f"{seconds / 86400:,.0f} days"
+
+
 class Bar(tqdm):
     """A progress bar on a terminal, and nothing elsewhere unless ``disable=False`` asks for it.
 
     A total that turns out too low is raised. What nobody can read any more ends no work.
+
+    Attributes:
+        total: of what is counted.
+        end: when the work ends at the latest, by time.monotonic; None where nothing limits it.
     """
 
     total: float | None
+    end: float | None = None
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         settings = {"disable": None, "file": sys.stderr, "delay": 1, "dynamic_ncols": True} | settings
         settings["desc"] = printable(settings.get("desc") or "")
         super().__init__(*args, **settings)
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """Return what a line shows, with the time left: to the end of the work, or of the time that it may take."""
+        shown: dict[str, Any] = super().format_dict
+        elapsed, rate = shown["elapsed"], shown["rate"]
+        rate = (shown["n"] - shown["initial"]) / elapsed if rate is None and elapsed else rate
+        left = (self.total - shown["n"]) / rate if rate and self.total else None
+        if self.end is not None:
+            left = min(math.inf if left is None else left, max(0.0, self.end - time.monotonic()))
+        if self.total and shown["bar_format"] is None:
+            shown["bar_format"] = LAYOUT
+        return shown | {"left": "?" if left is None else duration(left)}
 
     @staticmethod
     def status_printer(file: Any) -> Callable[[str], None]:

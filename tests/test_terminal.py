@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,24 @@ def test_log_lines_clear_the_bar_and_escape_names(monkeypatch: pytest.MonkeyPatc
     lines = screen.getvalue().split("\n")
     assert lines[0].endswith("\rwarning: b\\x1b[31m\\r.wav") and lines[1] == "  two lines"
     assert "\x1b" not in lines[0] and lines[0].startswith("\ra\\x1b: ")
+
+
+def test_a_bar_shows_the_time_left_in_days_or_to_the_end_of_what_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with terminal.Bar(total=10**9, delay=0, ncols=100, disable=False, initial=5) as bar:
+        assert "[00:00<?, " in str(bar)
+        bar.start_t -= 8.0
+        bar.n = 25
+        assert "25/1000000000 [00:08<4,630 days," in str(bar)
+        bar.end = time.monotonic() + 63.5
+        assert "[00:08<01:03," in str(bar)
+        bar.total = 30
+        assert "[00:08<00:02," in str(bar), "the work is done before"
+        bar.end = time.monotonic() - 1
+        assert "[00:08<00:00," in str(bar)
+    assert terminal.duration(99.5 * 3600) == "99:30:00"
+    with terminal.Bar(delay=0, ncols=100, disable=False) as bar:
+        assert str(bar).startswith("0it [00:00,"), "nobody knows how much there is"
 
 
 def test_bars_are_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import lightning as L
 
 from melgan_vc.terminal import Bar
+from melgan_vc.training.callbacks.time_limit import TimeLimit
 from melgan_vc.training.module import MelganVC
 
 SECONDS_ON_SCREEN, SECONDS_IN_A_FILE = 0.2, 20.0  # between two updates
@@ -29,6 +30,8 @@ class BatchProgress(L.Callback):
             mininterval=SECONDS_ON_SCREEN if sys.stderr.isatty() else SECONDS_IN_A_FILE,
             disable=not trainer.is_global_zero,
         )
+        limits = [one.end for one in trainer.callbacks if isinstance(one, TimeLimit)]  # type: ignore[attr-defined]
+        self.bar.end = min(limits, default=None)
 
     def on_train_batch_end(self, *_: Any) -> None:
         assert self.bar is not None

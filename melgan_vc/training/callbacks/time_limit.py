@@ -23,10 +23,15 @@ class TimeLimit(L.Callback):
         self.seconds = 60 * minutes
         self.started = 0.0
 
+    @property
+    def end(self) -> float:
+        """When the time is over, by time.monotonic."""
+        return self.started + self.seconds
+
     def on_train_start(self, *_: Any) -> None:
         self.started = time.monotonic()
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        if time.monotonic() - self.started >= self.seconds:
+        if time.monotonic() >= self.end:
             trainer.should_stop = True
             log.info("time limit reached (trainer.max_minutes=%g)", self.seconds / 60)
