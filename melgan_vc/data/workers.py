@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -88,7 +88,7 @@ def results_of_several(
         while running:
             finished, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in finished:
-                future.result()
+                log_again(future.result())
             yield meter, sum(running.pop(future).size for future in finished)
 
 
@@ -106,7 +106,8 @@ def results_of_one(units: Sequence[Unit], folder: Path, settings: Settings) -> I
         try:
             with pool(get_context("forkserver"), 1) as (executor, meter):
                 while left:
-                    executor.submit(do_in_worker, left[0], folder, settings, frozenset(refused), trace).result()
+                    done = executor.submit(do_in_worker, left[0], folder, settings, frozenset(refused), trace)
+                    log_again(done.result())
                     yield meter, left.pop(0).size
         except BrokenProcessPool as error:
             name = trace.read_text(encoding="utf-8", errors="surrogatepass") if trace.is_file() else ""
@@ -139,12 +140,39 @@ def pool(context: ForkServerContext, count: int) -> Iterator[tuple[Executor, Met
         executor.shutdown(cancel_futures=True)
 
 
+Note = tuple[str, int, str]  # logger, level and text of what a worker logged
+
+
+class Notes(logging.Handler):
+    """Keeps what a worker logs, for only the first process knows what stands on the terminal.
+
+    Attributes:
+        notes: that were not passed on yet.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[Note] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record."""
+        self.notes.append((record.name, record.levelno, record.getMessage()))
+
+
+def log_again(notes: Iterable[Note]) -> None:
+    """Log what a worker logged."""
+    for name, level, text in notes:
+        logging.getLogger(name).log(level, "%s", text)
+
+
 METER: list[Meter] = []  # of a worker
+NOTES = Notes()
 
 
 def begin_worker(shared: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all: the first process ends the others
     METER[:] = [Meter(shared)]
+    logging.getLogger().addHandler(NOTES)
     keep_freed_memory()
     threading.Thread(target=end_with_parent, daemon=True).start()
 
@@ -159,5 +187,8 @@ def end_with_parent() -> None:
 
 def do_in_worker(
     unit: Unit, folder: Path, settings: Settings, refused: Collection[str] = (), trace: Path | None = None
-) -> None:
+) -> list[Note]:
+    """Do a unit; returns what was logged."""
+    NOTES.notes = []
     do(unit, folder, settings, METER[0], refused, trace)
+    return NOTES.notes

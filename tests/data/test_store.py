@@ -16,6 +16,7 @@ import pytest
 import soundfile
 import torch
 
+from melgan_vc.audio import decode
 from melgan_vc.audio.io import read_mono
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.data import assembly, corpus, units
@@ -28,6 +29,7 @@ from melgan_vc.data.store import Arrays
 from melgan_vc.data.work import Work
 from melgan_vc.errors import UserError
 from melgan_vc.spec import AudioSpec
+from tests.audio import odd_files
 from tests.conftest import ROOT, TINY_AUDIO, hum
 
 QUIET = Work(workers=0, progress=False)
@@ -209,6 +211,15 @@ def test_the_number_of_processes_and_of_shards_changes_nothing(many, small_units
     expected = tree(tmp_path / "alone")
     assert len(expected) > 3
     assert expected == tree(tmp_path / "two") == tree(tmp_path / "shards")
+
+
+def test_what_workers_tell_is_logged_by_the_process_that_has_the_terminal(many, tmp_path, caplog, capfd):
+    odd_files.write("wav whose header was written early", many)
+    decode.TOLD.clear()
+    prepare(many, tmp_path / "two", work=Work(workers=2, progress=False))
+    told = [record.getMessage() for record in caplog.records if "says 1.00 s" in record.getMessage()]
+    assert len(told) == 1 and "wav whose header was written early" in told[0]
+    assert "says 1.00 s" not in capfd.readouterr().err
 
 
 def test_a_killed_preparation_goes_on(many, small_units, tmp_path, monkeypatch):
