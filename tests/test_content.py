@@ -56,6 +56,8 @@ def test_the_sweep_trains_each_choice_by_itself():
     [
         ("envelope", "losses.envelope.width=0", "the envelope's width is 0"),
         ("envelope", "losses.envelope.weight=-1", r"losses\.envelope\.weight is -1"),
+        ("chroma", "losses.chroma.low=0", "the chroma's range is 0 to 2000"),
+        ("chroma", "losses.chroma.high=4001", "the chroma's range is 80.0 to 4001 Hz: give 0 < low < high <= 4000"),
         ("residual", "networks.generator.smooth=-1", r"networks\.generator\.smooth is -1"),
         ("residual", "networks.generator.smooth=25", r"networks\.generator\.smooth is 25.* from 0 to 24"),
     ],
