@@ -1,5 +1,6 @@
 """What a training step hands to the losses, and what a loss is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +17,8 @@ class GeneratorStep:
             target_out is None where no loss with ``needs_identity`` is in use.
         source_vectors, translated_vectors: siamese vectors (2, B, V) of the first and the last chunk of each window.
         fake_logits: (B,), the discriminator's verdict on the joined translated chunks.
+        features: what each layer of the generator's encoder has of the source chunks, without gradient, and of the
+            translated chunks, (B, S, C, W / stride) each; None where no loss with ``needs_features`` is in use.
     """
 
     source: Tensor
@@ -25,6 +28,7 @@ class GeneratorStep:
     source_vectors: Tensor
     translated_vectors: Tensor
     fake_logits: Tensor
+    features: Sequence[tuple[Tensor, Tensor]] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,11 @@ class DiscriminatorStep:
 
 
 class GeneratorLoss(Protocol):
-    """A loss that trains generator and siamese network."""
+    """A loss that trains generator and siamese network.
+
+    One that compares features of the generator's encoder says so by ``needs_features = True``; one with weights of its
+    own is an nn.Module, and they train with the generator.
+    """
 
     group: str  # "generator"
     needs_identity: bool  # the generator must also translate the target chunks

@@ -33,13 +33,18 @@ class WeightedLosses:
         return any(getattr(entry.loss, "needs_identity", False) for entry in self.losses.values())
 
     @property
+    def needs_features(self) -> bool:
+        """Whether any loss here reads features of the generator's encoder."""
+        return any(getattr(entry.loss, "needs_features", False) for entry in self.losses.values())
+
+    @property
     def needs_real_gradient(self) -> bool:
         """Whether any loss here reads the logits' gradient with respect to the real windows."""
         return any(getattr(entry.loss, "needs_real_gradient", False) for entry in self.losses.values())
 
     @property
     def modules(self) -> dict[str, nn.Module]:
-        """The losses that keep state, by name."""
+        """The losses that keep state or have weights, by name."""
         return {name: entry.loss for name, entry in self.losses.items() if isinstance(entry.loss, nn.Module)}
 
     def __call__(self, outputs: GeneratorStep | DiscriminatorStep) -> tuple[Tensor, dict[str, Tensor]]:

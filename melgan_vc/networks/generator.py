@@ -30,9 +30,17 @@ class UNetGenerator(nn.Module):
 
     def forward(self, chunk: Tensor) -> Tensor:
         """Chunks (B, M, W), W a multiple of 4, to translated chunks (B, M, W) in [-1, 1]."""
-        whole = self.enter(chunk)  # (B, C, W)
-        half = self.down1(whole)  # (B, C, W/2)
-        quarter = self.down2(half)  # (B, C, W/4)
+        whole, half, quarter = self._encode(chunk)
         half = torch.cat([self.up1(doubled(quarter)), half], dim=1)  # (B, 2C, W/2)
         whole = torch.cat([self.up2(doubled(half)), whole], dim=1)  # (B, 2C, W)
         return torch.tanh(self.leave(whole) + self.bias)
+
+    def encode(self, chunk: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Chunks (B, M, W) to the features of the encoder's layers: (B, C, W), (B, C, W/2) and (B, C, W/4)."""
+        return self._encode(chunk)
+
+    def _encode(self, chunk: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        # Apart from encode, around which FSDP2 gathers the weights and shards them again.
+        whole = self.enter(chunk)  # (B, C, W)
+        half = self.down1(whole)  # (B, C, W/2)
+        return whole, half, self.down2(half)  # (B, C, W/4)

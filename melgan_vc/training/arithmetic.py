@@ -2,9 +2,10 @@
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -16,7 +17,7 @@ class Arithmetic:
     """Floating-point operations of a cycle: of the batches from one update of the generator to the next.
 
     Those of convolutions and matrix products, forward and backward; a multiplication and an addition count as two. What
-    a penalty on gradients adds is left out.
+    a penalty on gradients adds is left out, and so are the heads of losses.
 
     Attributes:
         networks: by network.
@@ -51,10 +52,15 @@ def arithmetic(module: MelganVC, batch_size: int, n_mels: int) -> Arithmetic:
     generator, siamese, discriminator = (
         copy.deepcopy(network) for network in (module.generator, module.siamese, module.discriminator)
     )
+    encoded = 0.0
+    if module.losses["generator"].needs_features:
+        encoder = Encoder(copy.deepcopy(module.generator))
+        encoded = work(encoder, chunks, chunk, trained=False) + work(encoder, chunks, chunk, passed_on=True)
     return Arithmetic(
         {
             "generator": work(generator, generated, chunk)
-            + (every - 1) * work(generator, chunks, chunk, trained=False),
+            + (every - 1) * work(generator, chunks, chunk, trained=False)
+            + encoded,
             # The ends of each window, before translation and after.
             "siamese": work(siamese, 4 * batch_size, chunk, passed_on=True),
             "discriminator": work(discriminator, batch_size, window, trained=False, passed_on=True)
@@ -62,6 +68,18 @@ def arithmetic(module: MelganVC, batch_size: int, n_mels: int) -> Arithmetic:
         },
         every,
     )
+
+
+class Encoder(nn.Module):
+    """The encoder of a generator alone, whose features are added up."""
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, chunk: Tensor) -> Tensor:
+        features: Any = self.generator.encode(chunk)  # type: ignore[operator]
+        return torch.stack([one.sum() for one in features])
 
 
 def known_arithmetic(module: MelganVC, batch_size: int, n_mels: int) -> Arithmetic | None:

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from melgan_vc.audio.chunks import join, split
 from melgan_vc.data.dataset import Batch
+from melgan_vc.errors import UserError
 from melgan_vc.losses.outputs import DiscriminatorStep, GeneratorStep
 from melgan_vc.losses.weighted import WeightedLosses
 from melgan_vc.spec import ChunkSpec
@@ -51,6 +52,11 @@ class MelganVC(L.LightningModule):
         self.siamese = networks.siamese
         self.discriminator = networks.discriminator
         self.average = moving_average(networks.generator, optim.ema_decay, optim.ema_rampup)
+        if losses["generator"].needs_features and not hasattr(networks.generator, "encode"):
+            raise UserError(
+                f"networks.generator: a loss compares features of its encoder, and {type(networks.generator).__name__} "
+                "has no method encode; give UNetGenerator, or leave out losses.contrast"
+            )
         self.losses = losses
         self.losses_with_state = nn.ModuleDict(
             {name: loss for group in losses.values() for name, loss in group.modules.items()}
@@ -85,6 +91,9 @@ class MelganVC(L.LightningModule):
             shard(network, mesh["data_parallel"])
         if self.average is not None:
             shard(self.average.network, mesh["data_parallel"])
+        for loss in self.losses_with_state.values():
+            if any(True for _ in loss.parameters()):
+                shard(loss, mesh["data_parallel"])
 
     def on_train_start(self) -> None:
         restore_settings(self.trainer.optimizers)
@@ -115,8 +124,9 @@ class MelganVC(L.LightningModule):
             # 3. Generator and siamese network learn to please the discriminator and to keep the content.
             with frozen(self.discriminator):
                 fake_logits = self.judge(windows)
+            features = self.encode(source, translated) if self.losses["generator"].needs_features else None
             outputs = GeneratorStep(
-                source, translated, target, target_out, source_vectors, translated_vectors, fake_logits
+                source, translated, target, target_out, source_vectors, translated_vectors, fake_logits, features
             )
             self.update("generator", outputs)
             if self.average is not None and not self.left_out:
@@ -154,6 +164,19 @@ class MelganVC(L.LightningModule):
         chunks = [translated[:, 0], translated[:, -1], source[:, 0], source[:, -1]]
         vectors = torch.stack(self.call(self.siamese, chunks))
         return vectors[2:], vectors[:2]
+
+    def encode(self, source: Tensor, translated: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Features of each layer of the generator's encoder, of chunks (B, S, M, W) before and after translation.
+
+        The running statistics of batch norms, which conversion uses, stay those of chunks that are translated.
+        """
+        encode: Any = self.generator.encode
+        shape = source.shape[:2]
+        with steady_statistics(self.generator):
+            with torch.no_grad():
+                before = encode(source.flatten(0, 1))
+            after = encode(translated.flatten(0, 1))
+        return [(one.unflatten(0, shape), other.unflatten(0, shape)) for one, other in zip(before, after, strict=True)]
 
     def judge(self, windows: Tensor) -> Tensor:
         """The discriminator's logits (B,) for windows (B, M, S·W), real or translated: augmented alike, if at all."""
@@ -216,7 +239,9 @@ class MelganVC(L.LightningModule):
 
     def configure_optimizers(self) -> list[Optimizer]:
         return [
-            self.optim.generator([*self.generator.parameters(), *self.siamese.parameters()]),
+            self.optim.generator(
+                [*self.generator.parameters(), *self.siamese.parameters(), *self.losses_with_state.parameters()]
+            ),
             self.optim.discriminator(self.discriminator.parameters()),
         ]
 
@@ -235,3 +260,17 @@ def frozen(network: nn.Module) -> Iterator[None]:
         yield
     finally:
         network.requires_grad_(True)
+
+
+@contextmanager
+def steady_statistics(network: nn.Module) -> Iterator[None]:
+    """Let batch norms normalise by the batch without moving their running statistics."""
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    momenta = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.momentum = 0.0
+    try:
+        yield
+    finally:
+        for layer, momentum in zip(norms, momenta, strict=True):
+            layer.momentum = momentum

@@ -8,7 +8,7 @@ import torch
 from lightning_utilities import apply_to_collection
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 TEMPLATE = "template"  # of a network in shards: its plain form without weights, as an attribute that is no submodule
@@ -18,6 +18,8 @@ def shard(network: nn.Module, mesh: DeviceMesh) -> None:
     """Leave each process its share of a network's weights; they come together for each forward and backward pass."""
     vars(network)[TEMPLATE] = copy.deepcopy(network).to("meta")
     fully_shard(network, mesh=mesh, reshard_after_forward=True)
+    if hasattr(network, "encode"):  # the generator's, which losses may call
+        register_fsdp_forward_method(network, "encode")
 
 
 def whole(network: nn.Module) -> nn.Module:
