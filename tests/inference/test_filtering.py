@@ -16,6 +16,7 @@ from melgan_vc.audio.filtering import Filter
 from melgan_vc.audio.griffin_lim import GriffinLim
 from melgan_vc.audio.methods import METHODS
 from melgan_vc.audio.mixing import Mixed
+from melgan_vc.audio.pitch_shift.steps import PitchShifter
 from melgan_vc.bundle import Bundle
 from melgan_vc.bundle_header import INVERSIONS
 from melgan_vc.config.paths import CONF
@@ -24,6 +25,7 @@ from melgan_vc.evaluation.session import resynthesis, silence_level
 from melgan_vc.inference.converter import Converter
 from melgan_vc.inference.live import LiveSteps
 from melgan_vc.inference.offline import OfflineConverter
+from melgan_vc.spec import PitchSpec
 from tests.audio.test_frames import loudest_of
 from tests.conftest import TINY_AUDIO, hum
 from tests.inference.test_live import heard
@@ -76,6 +78,19 @@ def test_a_generator_that_changes_nothing_gives_the_recording(tiny_bundle: Bundl
     sound = hum(25, 8000, 150, 1)  # three blocks
     found = offline(same, level=None, gate_db=None).convert(sound[None], 8000)[0]
     assert np.abs(found - sound).max() < 1e-6
+
+
+def test_what_is_filtered_is_the_source_after_its_pitch_was_moved(tiny_bundle: Bundle) -> None:
+    spec = PitchSpec(150.0, 0.1, 105.0, 0.1, 0.9)
+    same = replace(tiny_bundle, generator=nn.Identity(), pitch=spec)
+    sound = hum(1.7, 8000, 150, 1)
+    moved = np.concatenate(list(PitchShifter(spec.shift, 8000).blocks([sound])))
+    found = offline(same, level=None, gate_db=None).convert(sound[None], 8000)[0]
+    assert len(moved) == len(sound) and np.abs(moved - sound).max() > 0.1
+    assert np.abs(found - moved).max() < 1e-6
+    _, lived, lag = heard(live(same, gate_db=None), torch.from_numpy(sound), 160)
+    assert np.abs(lived.numpy() - moved).max() < 1e-6
+    assert lag <= live(same).latency + 160
 
 
 def test_digital_silence_stays_so_without_a_gate(tiny_bundle: Bundle) -> None:
