@@ -41,7 +41,7 @@ def main(cfg: DictConfig) -> None:
     from melgan_vc.evaluation.quality import with_quality
     from melgan_vc.evaluation.selection import chosen
     from melgan_vc.evaluation.waveforms import heard, texts_of
-    from melgan_vc.inference.converter import Converter
+    from melgan_vc.inference.converter import MATCH, Converter
     from melgan_vc.inference.offline import OfflineConverter
     from melgan_vc.memory import keep_freed_memory
 
@@ -54,6 +54,10 @@ def main(cfg: DictConfig) -> None:
     converter = Converter.load(path, cfg.device, cfg.overlap, trust)
     inverter, inversion = inversion_of(cfg.inversion, converter.bundle, trust)
     offline = OfflineConverter(converter, inverter)
+    matching = None
+    if converter.bundle.pitch is not None:  # others than the trained source are shifted from their own pitch
+        other = Converter(converter.bundle, cfg.device, overlap=cfg.overlap, pitch=MATCH)
+        matching = OfflineConverter(other, inverter)
     material = chosen(material_of(cfg, run, converter.bundle, music), cfg.recordings, cfg.split)
     output = expand_user(cfg.output)
     unseen = [] if cfg.unseen is None else unseen_of(cfg, run, material, offline.audio.sample_rate)
@@ -70,7 +74,7 @@ def main(cfg: DictConfig) -> None:
         texts = texts_of(one.clips, voices[one.speaker], round(cfg.seconds * offline.audio.sample_rate))
         protocol.expect(one.speaker, voices[one.speaker], texts, one.paired)
     report.clear(output)
-    speed = session.run(waveforms, offline, others, protocol, output, voices)
+    speed = session.run(waveforms, offline, others, protocol, output, voices, matching)
     about = {
         "bundle": str(cfg.bundle),
         "sound": "music" if music else "voice",
@@ -83,6 +87,7 @@ def main(cfg: DictConfig) -> None:
         "seconds": cfg.seconds,
         "audio": asdict(offline.audio),
         "overlap": cfg.overlap,
+        **({} if converter.bundle.pitch is None else {"pitch": asdict(converter.bundle.pitch)}),
         "inversion": inversion,
         "silence_dbfs": round(session.silence_level(offline), 1),
         **protocol.about(),

@@ -196,6 +196,16 @@ class PitchSpec:
         """How far a source is moved: to the target's median F0."""
         return PitchShift(self.target_f0 / self.source_f0, self.formants)
 
+    def shift_from(self, f0: float) -> PitchShift:
+        """How far another speaker than the trained source is moved.
+
+        Args:
+            f0: the speaker's median F0 in Hz.
+        """
+        wanted = {"ratio": self.target_f0 / f0, "formants": self.formants * formants_of(self.source_f0 / f0)}
+        limits = {name: SHIFT_LIMITS[name] for name in wanted}
+        return PitchShift(**{name: min(max(wanted[name], low), high) for name, (low, high) in limits.items()})
+
 
 def formants_of(ratio: float) -> float:
     """Return by how much formants usually differ between voices whose F0 differs by a ratio: its cube root.

@@ -64,6 +64,10 @@ VOICES = {"source_f0": 180.0, "source_spread": 0.1, "target_f0": 126.0, "target_
 def test_a_source_is_moved_to_the_targets_pitch():
     shift = spec_of(PitchSpec, VOICES).shift
     assert shift == PitchShift(0.7, 0.89)
+    assert spec_of(PitchSpec, VOICES).shift_from(180.0) == shift
+    lower = spec_of(PitchSpec, VOICES).shift_from(90.0)
+    assert lower.ratio == 1.4 and lower.formants == pytest.approx(0.89 * formants_of(2.0))
+    assert spec_of(PitchSpec, VOICES).shift_from(1.0).ratio == 4.0, "which is the limit"
     assert shift.transposed(12) == PitchShift(1.4, 0.89)
     assert formants_of(1.69) == pytest.approx(1.19, abs=0.005)  # women and men of Peterson and Barney (1952)
 

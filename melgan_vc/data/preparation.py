@@ -17,6 +17,7 @@ from melgan_vc.errors import UserError
 from melgan_vc.spec import PitchShift, PitchSpec
 
 FULL_SCALE = 0.999
+REVISION = 1  # of what shifts pitch: another one makes other mels
 SILENCE = ("none", "energy", "vad")
 
 
@@ -58,6 +59,8 @@ class Preparation:
         settings = asdict(self)
         if self.shift is None:
             del settings["shift"]
+        else:
+            settings["shift"]["revision"] = REVISION
         return settings
 
     @property

@@ -77,6 +77,7 @@ def run(
     protocol: Protocol,
     output: Path,
     unseen: Mapping[Speaker, Waveforms] = NOBODY,
+    matching: OfflineConverter | None = None,
 ) -> Speed:
     """Convert and measure all recordings; leaves a WAV file of each kind of each.
 
@@ -87,12 +88,14 @@ def run(
         protocol: that measures.
         output: folder.
         unseen: recordings of speakers that were not trained on, to convert as well.
+        matching: converts theirs; None for ``offline``.
     """
     rate = offline.audio.sample_rate
     model = Timed(lambda waveform: offline.convert(waveform[None], rate)[0])
+    matched = model if matching is None else Timed(lambda waveform: matching.convert(waveform[None], rate)[0])
 
     def of(speaker: Speaker) -> dict[str, Convert]:
-        return {speaker.source: unchanged, speaker.converted: model}
+        return {speaker.source: unchanged, speaker.converted: model if speaker is TRAINED else matched}
 
     wanted: list[tuple[Waveforms, dict[str, Convert]]] = [
         (waveforms["source"], {**of(TRAINED), **others}),

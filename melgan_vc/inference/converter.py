@@ -15,6 +15,7 @@ from melgan_vc.inference.chunked import TAILS, ChunkedConversion
 from melgan_vc.spec import PitchShift, is_number
 
 MOST_SEMITONES = 24
+MATCH = "match"
 Mel = TypeVar("Mel", np.ndarray, Tensor)
 
 
@@ -46,7 +47,9 @@ def shift_of(bundle: Bundle, pitch: str | float) -> PitchShift | None:
     if pitch == "none":
         return None
     if pitch != "auto" and not (is_number(pitch) and -MOST_SEMITONES <= pitch <= MOST_SEMITONES):  # type: ignore[operator]
-        raise UserError(f"pitch is {pitch!r}: give auto, none, or semitones from {-MOST_SEMITONES} to {MOST_SEMITONES}")
+        raise UserError(
+            f"pitch is {pitch!r}: give auto, match, none, or semitones from {-MOST_SEMITONES} to {MOST_SEMITONES}"
+        )
     learned = PitchShift(1.0) if bundle.pitch is None else bundle.pitch.shift
     shift = learned if isinstance(pitch, str) else learned.transposed(pitch)
     return None if shift == PitchShift(1.0) else shift
@@ -61,8 +64,8 @@ class Converter:
         chunks_at_once: chunks in one generator call.
         overlap: share of a chunk that the next one shares; 0 puts them side by side, as article and notebook do. See
             :class:`melgan_vc.inference.chunked.ChunkedConversion`.
-        pitch: how a source waveform is moved before its mel is made; see :func:`shift_of`. A mel that is converted is
-            not moved.
+        pitch: how a source waveform is moved before its mel is made; see :func:`shift_of`. "match" moves each recording
+            from its own median F0 instead of the trained source's. A mel that is converted is not moved.
     """
 
     def __init__(
@@ -74,7 +77,13 @@ class Converter:
         pitch: str | float = "auto",
     ) -> None:
         self.bundle = bundle
-        self.shift = shift_of(bundle, pitch)
+        self.shift = shift_of(bundle, "auto" if pitch == MATCH else pitch)
+        self.match = bundle.pitch if pitch == MATCH else None
+        if pitch == MATCH and bundle.pitch is None:
+            raise UserError(
+                "pitch=match: this bundle does not know its target's pitch, for it was trained without "
+                "data.pitch=match; leave pitch out, or give semitones"
+            )
         self.device = usable_device(device)
         self.generator = bundle.generator.to(self.device).eval()
         self.chunked = ChunkedConversion(self.generator, bundle.chunk.width, overlap, chunks_at_once)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from melgan_vc.audio.frames import Frames, FrameState, FrameSteps
 from melgan_vc.audio.pitch_shift.steps import PitchShifter, ShiftState
-from melgan_vc.spec import AudioSpec, PitchShift
+from melgan_vc.spec import AudioSpec, PitchShift, PitchSpec
 
 
 @dataclass(frozen=True)
@@ -16,11 +16,13 @@ class FrontEndState:
     """The state of a waveform between two blocks.
 
     Attributes:
-        shift: of what moves its pitch; None where nothing does.
+        shifter: moves its pitch; None where nothing does.
+        shift: the state of that.
         frames: of its frames.
         samples: that came so far.
     """
 
+    shifter: PitchShifter | None
     shift: ShiftState | None
     frames: FrameState
     samples: int
@@ -37,30 +39,39 @@ class FrontEndSteps:
     Args:
         spec: of the mels.
         shift: how far pitch and formants are moved; None leaves them.
+        match: the voices of a training, to whose target a waveform of known F0 is moved instead.
 
     Attributes:
         delay: samples that must be known after a sample before it is part of a frame, besides the frame's own.
     """
 
-    def __init__(self, spec: AudioSpec, shift: PitchShift | None = None) -> None:
+    def __init__(self, spec: AudioSpec, shift: PitchShift | None = None, match: PitchSpec | None = None) -> None:
         self.spec = spec
         self.frames = FrameSteps(spec)
+        self.match = match
         self.shifter = None if shift is None else PitchShifter(shift, spec.sample_rate)
         self.delay = 0 if self.shifter is None else self.shifter.delay
 
-    def start(self, loudest: float = -math.inf) -> FrontEndState:
-        """The state before the first sample; see :meth:`melgan_vc.audio.frames.FrameSteps.start`."""
-        shift = None if self.shifter is None else self.shifter.start()
-        return FrontEndState(shift, self.frames.start(loudest), 0)
+    def start(self, loudest: float = -math.inf, f0: float | None = None) -> FrontEndState:
+        """The state before the first sample.
+
+        Args:
+            loudest: see :meth:`melgan_vc.audio.frames.FrameSteps.start`.
+            f0: median of the whole waveform in Hz, where it is known and matched.
+        """
+        shifter = self.shifter
+        if self.match is not None and f0 is not None:
+            shifter = PitchShifter(self.match.shift_from(f0), self.spec.sample_rate)
+        return FrontEndState(shifter, None if shifter is None else shifter.start(), self.frames.start(loudest), 0)
 
     def step(self, state: FrontEndState, samples: Tensor) -> tuple[FrontEndState, Frames]:
         """Take samples (N,); gives the frames that they complete."""
         shift, moved = state.shift, samples
-        if self.shifter is not None and shift is not None:
-            shift, found = self.shifter.step(shift, samples.numpy())
+        if state.shifter is not None and shift is not None:
+            shift, found = state.shifter.step(shift, samples.numpy())
             moved = torch.from_numpy(found)
         frames, out = self.frames.step(state.frames, moved)
-        return FrontEndState(shift, frames, state.samples + len(samples)), out
+        return FrontEndState(state.shifter, shift, frames, state.samples + len(samples)), out
 
     def end(self, state: FrontEndState) -> tuple[FrontEndState, Frames]:
         """The last frames.
@@ -69,8 +80,8 @@ class FrontEndSteps:
             UserError: no sample came.
         """
         frames, parts = state.frames, []
-        if self.shifter is not None and state.shift is not None and state.samples:
-            frames, out = self.frames.step(frames, torch.from_numpy(self.shifter.end(state.shift)))
+        if state.shifter is not None and state.shift is not None and state.samples:
+            frames, out = self.frames.step(frames, torch.from_numpy(state.shifter.end(state.shift)))
             parts.append(out)
         frames, out = self.frames.end(frames)
         parts.append(out)
@@ -79,4 +90,4 @@ class FrontEndSteps:
             torch.cat([one.level for one in parts]),
             torch.cat([one.samples for one in parts]),
         )
-        return FrontEndState(None, frames, state.samples), joined
+        return FrontEndState(None, None, frames, state.samples), joined

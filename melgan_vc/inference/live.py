@@ -8,6 +8,7 @@ from torch import Tensor
 
 from melgan_vc.audio.cleaning import clean
 from melgan_vc.audio.synthesis import Synthesis
+from melgan_vc.errors import UserError
 from melgan_vc.inference.converter import Converter
 from melgan_vc.inference.sound import SoundState, SoundSteps
 from melgan_vc.inference.translation import TranslationState, TranslationSteps
@@ -50,6 +51,8 @@ class LiveSteps:
     def __init__(
         self, converter: Converter, inverter: Synthesis, gate_db: float | None = -60.0, tail: str = "context"
     ) -> None:
+        if converter.match is not None:
+            raise UserError("pitch=match needs a whole recording; live, give auto, none or semitones")
         self.spec = converter.bundle.audio
         self.translation = TranslationSteps(converter, tail)
         self.sound = SoundSteps(inverter.to(converter.device), gate_db, converter.chunked.hop)

@@ -197,7 +197,8 @@ class OfflineConverter:
             raise
 
     def begun(self, key: Key, conversion: Conversion) -> Running[Key]:
-        translations = [self.translation.start(loudest) for loudest in conversion.survey.loudest]
+        survey = conversion.survey
+        translations = [self.translation.start(*known) for known in zip(survey.loudest, survey.f0, strict=True)]
         return Running(key, conversion, translations, [self.sound.start() for _ in translations])
 
     def translate_step(

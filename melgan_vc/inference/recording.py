@@ -17,6 +17,7 @@ from melgan_vc.audio.cleaning import HIGHEST, MOST, clean
 from melgan_vc.audio.decode import Stream, opened
 from melgan_vc.audio.layout import Layout
 from melgan_vc.audio.loudness import Meter
+from melgan_vc.audio.pitch_shift.tracking import F0Meter
 from melgan_vc.errors import UserError
 from melgan_vc.files import check_output
 from melgan_vc.inference.front_end import FrontEndSteps
@@ -83,11 +84,13 @@ class Survey:
         samples: (N) of each channel.
         loudest: of each stream, level in dB of its loudest mel bin.
         loudness: of each stream, in LUFS.
+        f0: of each stream, its median in Hz, where that is matched and there is a voice; else None.
     """
 
     samples: int
     loudest: tuple[float, ...]
     loudness: tuple[float, ...]
+    f0: tuple[float | None, ...]
 
 
 class Pass:
@@ -138,14 +141,26 @@ class Conversion:
         """Read the recording once; what is wrong with it is found before anything is converted."""
         reading = Pass()
         meters = [Meter(self.rate) for _ in range(self.streams)]
-        states = [self.front_end.start() for _ in meters]
+        f0 = self.measured_f0()
+        states = [self.front_end.start(f0=one) for one in f0]
         for block in self.model_blocks(reading):
             for at, (meter, one) in enumerate(zip(meters, block, strict=True)):
                 meter.push(one.numpy())
                 states[at], _ = self.front_end.step(states[at], one)
         self.tell_replaced(reading)
         ends = [self.front_end.end(state)[0] for state in states]
-        return Survey(reading.samples, tuple(end.loudest for end in ends), tuple(meter.loudness for meter in meters))
+        loudness = tuple(meter.loudness for meter in meters)
+        return Survey(reading.samples, tuple(end.loudest for end in ends), loudness, f0)
+
+    def measured_f0(self) -> tuple[float | None, ...]:
+        """Read the recording for the median F0 of each stream, where that is matched."""
+        if self.front_end.match is None:
+            return (None,) * self.streams
+        meters = [F0Meter(self.rate) for _ in range(self.streams)]
+        for block in self.model_blocks(Pass()):
+            for meter, one in zip(meters, block, strict=True):
+                meter.push(one.numpy())
+        return tuple(meter.median for meter in meters)
 
     def tell_replaced(self, reading: Pass) -> None:
         """Warn of samples that are no sound, and refuse a recording that has many.

@@ -49,13 +49,13 @@ class TranslationSteps:
             raise UserError(f"tail is {tail!r}: give one of {', '.join(TAILS)}")
         self.spec = converter.bundle.audio
         self.device = converter.device
-        self.front_end = FrontEndSteps(self.spec, converter.shift)
+        self.front_end = FrontEndSteps(self.spec, converter.shift, converter.match)
         self.chunked = converter.chunked
         self.tail = tail
 
-    def start(self, loudest: float = -math.inf) -> TranslationState:
-        """The state before the first sample; see :meth:`melgan_vc.audio.frames.FrameSteps.start`."""
-        return TranslationState(self.front_end.start(loudest), self.chunked.start(self.spec.n_mels, self.device))
+    def start(self, loudest: float = -math.inf, f0: float | None = None) -> TranslationState:
+        """The state before the first sample; see :meth:`melgan_vc.inference.front_end.FrontEndSteps.start`."""
+        return TranslationState(self.front_end.start(loudest, f0), self.chunked.start(self.spec.n_mels, self.device))
 
     @torch.no_grad()
     def step(

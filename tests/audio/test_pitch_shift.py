@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from melgan_vc.audio.pitch_shift.steps import PitchShifter
+from melgan_vc.audio.pitch_shift.tracking import F0Meter
 from melgan_vc.spec import PitchShift
 from tests.conftest import hum
 
@@ -122,3 +123,22 @@ def test_what_is_kept_between_blocks_does_not_grow():
         state, _ = shifter.step(state, block)
         kept.append(sum(len(one) for one in (state.held, state.periods, state.marks, state.lengths, state.out)))
     assert max(kept[32:]) <= 1.2 * max(kept[8:32])
+
+
+@pytest.mark.parametrize(("rate", "f0"), [(8000, 95), (16000, 180), (44100, 260)])
+def test_the_median_pitch_is_that_of_the_voice_whatever_the_blocks(rate, f0):
+    sound = np.concatenate([vowel(0.6, rate, f0, 1000), np.zeros(rate, np.float32), vowel(0.3, rate, 0.9 * f0, 1000)])
+    found = []
+    for size in (rate // 10, 777):
+        meter = F0Meter(rate)
+        for start in range(0, len(sound), size):
+            meter.push(sound[start : start + size])
+        found.append(meter.median)
+    assert found[0] == found[1] == pytest.approx(f0, rel=0.01)
+
+
+def test_what_has_no_voice_has_no_median_pitch():
+    meter = F0Meter(8000)
+    assert meter.median is None
+    meter.push(np.zeros(16000, np.float32))
+    assert meter.median is None

@@ -11,6 +11,7 @@ from melgan_vc.audio.griffin_lim import GriffinLim
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.audio.pitch_shift.steps import PitchShifter
 from melgan_vc.bundle import Bundle
+from melgan_vc.errors import UserError
 from melgan_vc.inference.converter import Converter
 from melgan_vc.inference.live import LiveSteps
 from melgan_vc.spec import PitchShift, PitchSpec
@@ -70,6 +71,12 @@ def test_a_moved_source_is_later_by_what_moves_it_and_gives_the_mels_of_offline_
     assert len(sound) == len(waveform)
     assert steps.latency == plain.latency + PitchShifter(PitchShift(0.7, 0.9), 8000).delay
     assert lag == steps.latency if size == 1 else lag <= steps.latency + size
+
+
+def test_a_pitch_that_only_the_end_tells_is_refused(tiny_bundle: Bundle) -> None:
+    pitched = replace(tiny_bundle, pitch=PitchSpec(150.0, 0.1, 105.0, 0.1, 0.9))
+    with pytest.raises(UserError, match="pitch=match needs a whole recording"):
+        LiveSteps(Converter(pitched, pitch="match"), GriffinLim(TINY_AUDIO, 1))
 
 
 def test_states_are_not_changed_by_a_step(tiny_bundle: Bundle) -> None:

@@ -20,6 +20,7 @@ from melgan_vc.audio.griffin_lim import GriffinLim
 from melgan_vc.audio.loudness import loudness
 from melgan_vc.audio.mel import MelTransform
 from melgan_vc.audio.pitch_shift.steps import PitchShifter
+from melgan_vc.audio.pitch_shift.tracking import F0Meter
 from melgan_vc.errors import UserError
 from melgan_vc.inference.converter import Converter, shift_of
 from melgan_vc.inference.jobs import Job, plan
@@ -130,6 +131,24 @@ def test_a_source_is_moved_before_its_mel_is_made(tiny_bundle):
         assert not np.allclose(offline(tiny_bundle, level=None).convert(sound[None], 8000), wanted, atol=1e-2)
 
 
+def test_another_speaker_is_shifted_from_the_pitch_of_the_recording(tiny_bundle):
+    pitch = PitchSpec(200.0, 0.1, 140.0, 0.1, 0.9)
+    converter = Converter(replace(tiny_bundle, pitch=pitch), pitch="match")
+    matching = OfflineConverter(converter, GriffinLim(TINY_AUDIO, 2), level=None)
+    sounds = np.stack([hum(2, 8000, 110, 1), hum(2, 8000, 250, 2), np.zeros(16000, np.float32)])
+    expected = []
+    for sound in sounds[:2]:
+        meter = F0Meter(8000)
+        meter.push(sound)
+        shift = pitch.shift_from(meter.median)
+        assert shift.ratio == pytest.approx(140 / meter.median)
+        expected.append(np.concatenate(list(PitchShifter(shift, 8000).blocks([sound]))))
+    wanted = offline(tiny_bundle, level=None).convert(np.stack([*expected, sounds[2]]), 8000)
+    assert np.allclose(matching.convert(sounds, 8000), wanted, atol=1e-5)
+    with pytest.raises(UserError, match="pitch=match: this bundle does not know its target's pitch"):
+        Converter(tiny_bundle, pitch="match")
+
+
 def test_pitch_is_what_training_measured_semitones_more_or_none(tiny_bundle):
     pitched = replace(tiny_bundle, pitch=PitchSpec(200.0, 0.1, 100.0, 0.1, 0.8))
     assert shift_of(pitched, "auto") == shift_of(pitched, 0) == PitchShift(0.5, 0.8)
@@ -138,7 +157,7 @@ def test_pitch_is_what_training_measured_semitones_more_or_none(tiny_bundle):
     assert shift_of(tiny_bundle, "auto") is shift_of(tiny_bundle, 0) is shift_of(tiny_bundle, "none") is None
     assert shift_of(tiny_bundle, -12) == PitchShift(0.5, 1.0)
     for wrong in ("high", True, 25, float("nan")):
-        with pytest.raises(UserError, match=r"pitch is .*: give auto, none, or semitones from -24 to 24"):
+        with pytest.raises(UserError, match=r"pitch is .*: give auto, match, none, or semitones from -24 to 24"):
             shift_of(tiny_bundle, wrong)
 
 

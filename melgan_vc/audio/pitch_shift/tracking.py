@@ -21,10 +21,11 @@ TRACKED_RATE = 4000  # Hz, about: enough for the periods of a voice
 CUTOFF = 1000.0  # Hz, over which nothing is compared
 FAINT = 1e-7  # energy of a piece under which correlations fade
 PEAK = 0.3  # correlation that a period must have to be considered
-VOICED = 0.55  # correlation from which a frame is voiced
+VOICED = 0.5  # correlation from which a frame is voiced, about
 SWITCH = 0.25  # cost of a change between voiced and unvoiced
 JUMP = 0.9  # cost of a change of the period by an octave
-LONG = 0.06  # cost of the longest period: one of twice the length fits as well
+LONG = 0.08  # cost of a period of twice the length, which fits as well
+FEWEST_VOICED = 50  # frames that a voice can be told from
 exact = partial(compiled, fastmath=False)  # for the same samples in any blocks
 
 
@@ -99,6 +100,37 @@ class Tracker:
         return Track(costs, periods, before, last, track.frames + count), decided[count - ready :] * self.every
 
 
+class F0Meter:
+    """The median F0 of a waveform that comes in blocks.
+
+    Args:
+        sample_rate: in Hz.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self.rate = sample_rate
+        self.tracker = Tracker(sample_rate)
+        self.track = self.tracker.start()
+        self.held = np.zeros(self.tracker.reach, np.float32)
+        self.periods: list[np.ndarray] = []
+
+    def push(self, block: np.ndarray) -> None:
+        """Take samples (N,)."""
+        tracker, heard = self.tracker, self.track.frames
+        first = heard * tracker.hop - tracker.reach
+        self.held = np.concatenate([self.held, np.asarray(block, np.float32)])
+        frames = max(0, (len(self.held) - 1 - 2 * tracker.reach) // tracker.hop + 1)
+        self.track, periods = tracker.step(self.track, self.held, first, frames)
+        self.held = self.held[frames * tracker.hop :]
+        self.periods.append(periods[periods > 0].astype(np.float32))
+
+    @property
+    def median(self) -> float | None:
+        """Return the median over voiced frames, in Hz; None where there are few."""
+        periods = np.concatenate([*self.periods, np.zeros(0, np.float32)])
+        return None if len(periods) < FEWEST_VOICED else float(self.rate / np.median(periods))
+
+
 def low_pass(every: int, cutoff: float) -> np.ndarray:
     """Return a filter (L,) for taking every so manyth sample; ``cutoff`` is a share of the sample rate."""
     if every == 1:
@@ -152,7 +184,6 @@ def peaks(correlation, lowest, periods, heights):  # type: ignore[no-untyped-def
 @exact
 def follow(correlation, lowest, costs, periods, before, known, decided):  # type: ignore[no-untyped-def]
     most = len(costs) - 1
-    longest = lowest + correlation.shape[1]
     found, heights = np.zeros(most), np.zeros(most)
     local, total = np.zeros(most + 1), np.zeros(most + 1)
     for frame in range(len(correlation)):
@@ -161,7 +192,9 @@ def follow(correlation, lowest, costs, periods, before, known, decided):  # type
         best = heights.max()
         local[0] = max(0.0, best - VOICED)
         for one in range(count):
-            local[one + 1] = max(0.0, VOICED - heights[one]) + best - heights[one] + LONG * found[one] / longest
+            local[one + 1] = (
+                max(0.0, VOICED - heights[one]) + best - heights[one] + LONG * math.log2(found[one] / lowest)
+            )
         for row in range(len(periods) - 1, 0, -1):
             periods[row], before[row] = periods[row - 1], before[row - 1]
         periods[0] = 0
