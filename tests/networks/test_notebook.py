@@ -30,9 +30,11 @@ def test_a_process_of_its_own_reads_the_same(tmp_path, monkeypatch):
             assert all(np.array_equal(layer[name], other[name]) for name in layer)
     with pytest.raises(UserError, match=r"gen\.h5 is missing: give the folder"):
         IN_A_PROCESS([tmp_path / "gen.h5"])
+    patience = keras_file.PATIENCE
     monkeypatch.setattr(keras_file, "PATIENCE", 0.01)
     with pytest.raises(UserError, match="HDF5 does not end reading it"):
         IN_A_PROCESS(paths)
+    monkeypatch.setattr(keras_file, "PATIENCE", patience)
     monkeypatch.setattr(keras_file.sys, "executable", "false")  # as a process that ends by a signal
     with pytest.raises(UserError, match="HDF5 fails at it"):
         IN_A_PROCESS(paths)
