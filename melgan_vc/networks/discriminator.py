@@ -1,10 +1,9 @@
 """The discriminator: does this window come from the target domain?"""
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from melgan_vc.networks.layers import encoded_frames, encoder
+from melgan_vc.networks.layers import encoded_frames, encoder, without_autocast
 
 
 class Discriminator(nn.Module):
@@ -26,5 +25,5 @@ class Discriminator(nn.Module):
     def forward(self, window: Tensor) -> Tensor:
         """Windows (B, M, S·W) to logits (B,): high for what looks like the target."""
         features = self.trunk(window).flatten(1)
-        with torch.autocast(window.device.type, enabled=False):
+        with without_autocast(window.device):
             return self.head(features.float()).squeeze(1)

@@ -5,7 +5,7 @@ channels. That form computes the notebook's numbers and is the fast one.
 """
 
 import math
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -45,11 +45,16 @@ class Convolution(nn.Conv1d):
             x, before = nn.functional.pad(x, (before, after)), 0
         if not parametrize.is_parametrized(self, "weight"):
             return nn.functional.conv1d(x, self.weight, stride=stride, padding=before)
-        reduced = torch.is_autocast_enabled(x.device.type)
-        with torch.autocast(x.device.type, enabled=False) if reduced else nullcontext():
+        with without_autocast(x.device):
             weight, norm = kernel_and_norm(self)  # in float32, whatever the rest runs in
         # Its output is divided, which is the same as to divide the kernel, and there is far less of it.
         return nn.functional.conv1d(x, weight, stride=stride, padding=before) / norm
+
+
+def without_autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Return a context that computes in the types of its tensors, on a device of any kind, also one of shapes alone."""
+    reduced = device.type != "meta" and torch.is_autocast_enabled(device.type)
+    return torch.autocast(device.type, enabled=False) if reduced else nullcontext()
 
 
 def doubled(x: Tensor) -> Tensor:

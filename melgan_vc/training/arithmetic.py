@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from melgan_vc.training.module import MelganVC
@@ -50,11 +49,11 @@ def arithmetic(module: MelganVC, batch_size: int, n_mels: int) -> Arithmetic:
     chunks = splits * batch_size
     generated = 2 * chunks if module.losses["generator"].needs_identity else chunks
     generator, siamese, discriminator = (
-        copy.deepcopy(network) for network in (module.generator, module.siamese, module.discriminator)
+        copy.deepcopy(network).to("meta") for network in (module.generator, module.siamese, module.discriminator)
     )
     encoded = 0.0
     if module.losses["generator"].needs_features:
-        encoder = Encoder(copy.deepcopy(module.generator))
+        encoder = Encoder(copy.deepcopy(module.generator).to("meta"))
         encoded = work(encoder, chunks, chunk, trained=False) + work(encoder, chunks, chunk, passed_on=True)
     return Arithmetic(
         {
@@ -96,20 +95,19 @@ def work(
     """Operations of a network on so many items.
 
     Args:
-        network: whose gradients do not matter.
+        network: on the device "meta", which holds shapes alone.
         count: of items.
         shape: of each.
         trained: gradients of the weights are computed.
         passed_on: gradients of the items are.
     """
     network.requires_grad_(trained)
-    device = next(network.parameters()).device
     with (
-        FakeTensorMode(allow_non_fake_inputs=True),  # shapes alone
+        torch.device("meta"),  # also for what a network makes as it runs
         FlopCounterMode(display=False) as counter,
         torch.set_grad_enabled(trained or passed_on),
     ):
-        out = network(torch.empty(count, *shape, device=device, requires_grad=passed_on))
+        out = network(torch.empty(count, *shape, requires_grad=passed_on))
         if trained or passed_on:
             out.sum().backward()
     return float(counter.get_total_flops())

@@ -107,7 +107,7 @@ def test_conversion_all_at_once_is_chunk_by_chunk():
 
 
 def test_its_arithmetic_is_the_plain_generators():
-    network = generator(5)
+    network = generator(5).to("meta")
     plain = super(ResidualUNetGenerator, network).forward
     count = work(network, 3, (BINS, 8))
     network.forward = plain  # type: ignore[method-assign]
