@@ -42,7 +42,7 @@ def of_run(home: Path) -> tuple[Files, Files]:
 def checkpoint(home: Path) -> Area:
     checkpoints, texts = of_run(home)
     resume = partial(bodies.resume, home, seeds.BATCHES + 1)
-    return Area({"run": checkpoints}, partial(bodies.with_rest, texts, resume), 0.2, True)
+    return Area({"run": checkpoints}, partial(bodies.with_rest, texts, resume), 0.1, True)
 
 
 def config(home: Path) -> Area:
