@@ -84,18 +84,29 @@ def test_what_nothing_reads_is_refused_with_what_was_meant_and_where(path, text,
 
 
 @pytest.mark.parametrize(
-    ("path", "text"),
+    ("path", "text", "key", "value"),
     [
-        ("experiment/x.yaml", GOOD + "trainer: {max_batches: 5}\n"),
-        ("losses/x.yaml", "defaults: [voice]\ntravel: {cosine: 0}\n"),
-        ("networks/x.yaml", "defaults: [small]\ngenerator: {spectral: false}\n"),
-        ("optim/x.yaml", "defaults: [notebook]\ngenerator: {weight_decay: 0.1, amsgrad: true}\n"),
-        ("callbacks/x.yaml", "defaults: [default]\nsaturation: null\n"),
-        ("callbacks/x.yaml", "mine: {_target_: melgan_vc.training.callbacks.health.Health}\n"),
+        ("experiment/x.yaml", GOOD + "trainer: {max_batches: 5}\n", "trainer.max_batches", 5),
+        ("losses/x.yaml", "defaults: [voice]\ntravel: {cosine: 0}\n", "losses.travel.cosine", 0),
+        ("networks/x.yaml", "defaults: [small]\ngenerator: {spectral: false}\n", "networks.generator.spectral", False),
+        (
+            "optim/x.yaml",
+            "defaults: [notebook]\ngenerator: {weight_decay: 0.1, amsgrad: true}\n",
+            "optim.generator.amsgrad",
+            True,
+        ),
+        ("callbacks/x.yaml", "defaults: [default]\nsaturation: null\n", "callbacks.saturation", None),
+        (
+            "callbacks/x.yaml",
+            "mine: {_target_: melgan_vc.training.callbacks.health.Health}\n",
+            "callbacks.mine._target_",
+            "melgan_vc.training.callbacks.health.Health",
+        ),
     ],
 )
-def test_what_is_read_is_let_through(path, text, own):
-    assert own(path, text).seed == compose("train", []).seed
+def test_what_is_read_takes_effect(path, text, key, value, own):
+    assert OmegaConf.select(own(path, text), key, default="missing") == value
+    assert OmegaConf.select(compose("train", []), key, default="missing") != value
 
 
 def test_classes_of_a_trusted_package_are_checked_by_their_signature(own, tmp_path, monkeypatch):
