@@ -10,6 +10,7 @@ from melgan_vc.losses.weighted import Weighted
 from melgan_vc.training.arithmetic import arithmetic
 from melgan_vc.training.module import MelganVC, steady_statistics
 from melgan_vc.training.settings import Networks, OptimSettings
+from tests.training.test_levers import SaveAt, same
 from tests.training.test_module import ADAM, CHUNK, LOSSES, grouped, tiny_batches, tiny_module, trained
 
 
@@ -76,6 +77,13 @@ def test_the_heads_train_with_the_generator_and_are_in_the_checkpoint():
     for name, head in heads.items():
         assert torch.equal(module.state_dict()[f"losses_with_state.contrast.{name}"], head)
         assert not torch.equal(start.state_dict()[f"losses_with_state.contrast.{name}"], head)
+
+
+def test_a_resumed_training_equals_one_that_never_stopped(tmp_path):
+    straight, resumed, batches = tiny_module(with_contrast()), tiny_module(with_contrast()), tiny_batches(6)
+    trained(straight, batches, SaveAt(3, tmp_path / "three.ckpt"))
+    trained(resumed, batches[3:], checkpoint=tmp_path / "three.ckpt")
+    assert same(resumed.state_dict(), straight.state_dict())
 
 
 def test_at_weight_0_it_is_logged_and_trains_nothing():

@@ -21,6 +21,7 @@ from tests.test_configs import composed
 
 TWO = ["strategy=ddp", "trainer.devices=2"]
 SAME = ["optim=sgd", "networks.norm=none", "trainer.max_batches=30", "chunk.width=12", "optim.log_every=5"]
+SAME += ["content=[contrast]"]  # a loss with weights, which calls the generator's encoder
 
 
 def settings(two_domains, folder, *more):
