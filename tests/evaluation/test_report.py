@@ -379,7 +379,7 @@ def test_a_chart_that_fails_costs_nothing_else(
         raise ValueError("parse error: \x1b")
 
     monkeypatch.setattr(charts, "curve", fails)
-    monkeypatch.setattr(charts, "pitch_and_envelope", fails)
+    monkeypatch.setattr(charts, "pitch", fails)
     text = evaluation_page.write(tmp_path, two[:1]).read_text(encoding="utf-8")
     assert text.count("<audio") == 25 and "a chart is missing" in caplog.text and "\\x1b" in caplog.text
 
