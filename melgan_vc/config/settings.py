@@ -194,6 +194,8 @@ TRAINING: dict[str, Setting] = {
     "networks.*.norm": NORM,
     "losses.*.weight": number(lowest=0),
     "losses.*.pairs": choice("window", "batch"),
+    "losses.chroma.audio": ANYTHING,
+    "losses.contrast.channels": whole(),
     "optim.*.lr": POSITIVE,
     "optim.*.fused": optional(SWITCH),
     "optim.generator_every": whole(),
