@@ -87,7 +87,7 @@ def main(cfg: DictConfig) -> None:
         "seconds": cfg.seconds,
         "audio": asdict(offline.audio),
         "overlap": cfg.overlap,
-        **({} if converter.bundle.pitch is None else {"pitch": asdict(converter.bundle.pitch)}),
+        **({} if converter.bundle.pitch is None else {"pitch_shift": asdict(converter.bundle.pitch)}),
         "inversion": inversion,
         "silence_dbfs": round(session.silence_level(offline), 1),
         **protocol.about(),
