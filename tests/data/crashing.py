@@ -5,7 +5,7 @@ import signal
 
 from melgan_vc.data import units, workers
 
-plain = units.append
+plain, do = units.append, workers.do_in_worker
 
 
 def append(file, recording, meter):
@@ -16,4 +16,4 @@ def append(file, recording, meter):
 
 def do_in_worker(*given):
     units.append = append
-    units.do(given[0], given[1], given[2], workers.METER[0], *given[3:])
+    return do(*given)
