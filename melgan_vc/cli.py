@@ -79,7 +79,7 @@ def several_paths(value: object, name: str) -> list[Path]:
 
 
 def left_empty(cfg: DictConfig, key: str) -> bool:
-    """Whether a setting is there, but null or an empty text."""
+    """Return whether a setting is there, but null or an empty text."""
     nothing = object()
     return OmegaConf.select(cfg, key, default=nothing, throw_on_missing=False) in (None, "")
 
@@ -132,7 +132,7 @@ def explanation(error: Exception, command: str | None = None) -> str | None:
 
 
 def raised_by_hydra(error: Exception) -> bool:
-    """Whether Hydra itself refused something, in one of the plain exceptions that it also uses."""
+    """Return whether Hydra itself raised an error, for it also uses plain exceptions."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -192,7 +192,7 @@ def unknown_setting(key: str, command: str | None) -> str:
 
 
 def guess(key: str, command: str | None) -> str:
-    """Which key was probably meant by one that is not there, as the end of a line."""
+    """Return the end of a line that names the known key nearest to an unknown one; empty where none is near."""
     nearest = schema_of(command).nearest(key) if command is not None else None
     return f"; did you mean {nearest}?" if nearest is not None and nearest != key else ""
 

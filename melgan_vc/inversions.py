@@ -60,10 +60,8 @@ def preferred_of(settings: Mapping[str, Any]) -> dict[str, Any] | None:
             f"inversion is {settings.get(TARGET)}, and a bundle names no code: train with inversion= one of "
             f"{', '.join(INVERSIONS)}, and give your own to melgan_vc.convert"
         )
-    default, numbers = (
-        shipped(name),
-        {key: value for key, value in settings.items() if key != TARGET and value is not None},
-    )
+    default = shipped(name)
+    numbers = {key: value for key, value in settings.items() if key != TARGET and value is not None}
     for key, value in numbers.items():
         limits = INVERSIONS[name].get(key)
         if limits is None and value != default.get(key):

@@ -21,7 +21,7 @@ BUNDLED_FOLDER = Path(__file__).resolve().parent.parent / "bundled"
 
 
 def is_path(name: str) -> bool:
-    """Whether a setting that may be a path is one: not package data, an address on a server, or a word."""
+    """Return whether a data setting is a path, not bundled data, an address on a server or LitData."""
     return not name.startswith(BUNDLED) and "://" not in name and name != LITDATA
 
 

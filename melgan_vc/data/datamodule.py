@@ -189,7 +189,7 @@ class ChunkDataModule(L.LightningDataModule):
         )
 
     def minutes(self, domain: str, part: str = "train") -> float:
-        """Of a domain's mels that train, or that are held out."""
+        """Return the minutes of a domain's mels in one part of its split: ``train`` or ``validation``."""
         return self.audio.seconds(sum(segment.frames for segment in getattr(self.splits[domain], part))) / 60
 
     def train_dataloader(self) -> DataLoader[Batch] | HereAndNow:
@@ -234,11 +234,11 @@ class ChunkDataModule(L.LightningDataModule):
         return RandomWindows(opened.arrays, segments, self.chunk.window, self.seed, stream, self.balanced)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """As Lightning does it, without looking through collections of any kind."""
+        """Move a batch to the training's device without Lightning's search through collections."""
         return Batch(*(windows.to(device, non_blocking=device.type == "cuda") for windows in batch))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """On the training's device: half as much goes there, and there it is done faster."""
+        """Turn windows (B, S·W, M) into float32 (B, M, S·W) on the device, where that is faster and less was moved."""
         return Batch(*(windows.transpose(1, 2).contiguous().float() for windows in batch))  # turned while it is small
 
     @property

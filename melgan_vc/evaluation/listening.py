@@ -137,7 +137,7 @@ def questions(
 
 
 def system(label: str, kind: str) -> str:
-    """The same for all recordings."""
+    """Return the name of what made a sound in a listening test, which is one for all recordings."""
     return label if kind == CONVERTED else kind
 
 

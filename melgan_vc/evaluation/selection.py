@@ -115,7 +115,7 @@ def stem(clip: Clip) -> str:
 
 
 def folded(clip: Clip) -> str:
-    """The same for names that differ in capitals, or in how a system spells an accent."""
+    """Return a recording's stem without regard to capitals or to how a system encodes accents."""
     return unicodedata.normalize("NFC", stem(clip)).casefold()
 
 
