@@ -20,9 +20,12 @@ from melgan_vc.inversions import inversion_of
 from melgan_vc.terminal import say
 
 if TYPE_CHECKING:
+    from melgan_vc.audio.synthesis import Synthesis
+    from melgan_vc.bundle import Bundle
     from melgan_vc.evaluation.material import Clip, Material
     from melgan_vc.evaluation.protocol import Summary
     from melgan_vc.evaluation.unseen import Unseen
+    from melgan_vc.inference.offline import OfflineConverter
     from melgan_vc.measures.words import Recognise
 
 log = logging.getLogger(__name__)
@@ -36,12 +39,12 @@ def main(cfg: DictConfig) -> None:
     path = locate(corpus.locate(cfg.bundle))
     header = read_header(path)  # before what takes memory and time
     check_pairs(cfg)
-    from melgan_vc.evaluation import card, evaluation_page, report, session
+    from melgan_vc.evaluation import card, report, session
     from melgan_vc.evaluation.protocols import for_music, for_voices
     from melgan_vc.evaluation.quality import with_quality
     from melgan_vc.evaluation.selection import chosen
     from melgan_vc.evaluation.waveforms import heard, texts_of
-    from melgan_vc.inference.converter import MATCH, Converter
+    from melgan_vc.inference.converter import Converter
     from melgan_vc.inference.offline import OfflineConverter
     from melgan_vc.memory import keep_freed_memory
 
@@ -54,10 +57,7 @@ def main(cfg: DictConfig) -> None:
     converter = Converter.load(path, cfg.device, cfg.overlap, trust)
     inverter, inversion = inversion_of(cfg.inversion, converter.bundle, trust)
     offline = OfflineConverter(converter, inverter)
-    matching = None
-    if converter.bundle.pitch is not None:  # others than the trained source are shifted from their own pitch
-        other = Converter(converter.bundle, cfg.device, overlap=cfg.overlap, pitch=MATCH)
-        matching = OfflineConverter(other, inverter)
+    matching = None if converter.bundle.pitch is None else matching_pitch(converter.bundle, inverter, cfg)
     material = chosen(material_of(cfg, run, converter.bundle, music), cfg.recordings, cfg.split)
     output = expand_user(cfg.output)
     unseen = [] if cfg.unseen is None else unseen_of(cfg, run, material, offline.audio.sample_rate)
@@ -76,24 +76,15 @@ def main(cfg: DictConfig) -> None:
     report.clear(output)
     speed = session.run(waveforms, offline, others, protocol, output, voices, matching)
     about = {
-        "bundle": str(cfg.bundle),
         "sound": "music" if music else "voice",
-        "parallel": material.parallel,
-        "split": cfg.split,
+        **described(cfg, converter.bundle, material),
         "held_out": {domain: len(waveforms[domain]) for domain in DOMAINS},
-        "places": dict(material.places),
         "content": session.content(waveforms),
         **({"unseen": {one.speaker.name: one.about(voices[one.speaker]) for one in unseen}} if unseen else {}),
-        "seconds": cfg.seconds,
-        "audio": asdict(offline.audio),
-        "overlap": cfg.overlap,
-        **({} if converter.bundle.pitch is None else {"pitch_shift": asdict(converter.bundle.pitch)}),
         "inversion": inversion,
         "silence_dbfs": round(session.silence_level(offline), 1),
         **protocol.about(),
-        "baselines_from": "training recordings" if material.training else "held-out recordings",
         "baselines": [kind for kind in others if kind != session.SOURCE_RESYNTHESISED and kind in protocol.kinds],
-        "data_report": material.report,
         "provenance": card.part(header.about, "provenance"),
         "settings": report.settings(run and OmegaConf.to_container(run, resolve=True)),
     }
@@ -104,11 +95,42 @@ def main(cfg: DictConfig) -> None:
     counts += [f"{len(found)} of {speaker.name}" for speaker, found in voices.items()]
     tell(f"{', '.join(counts)}{f' (split={cfg.split})' if cfg.split else ''}", summary, about)
     say(f"Converted at {speed.times_real_time:.0f} times real time, inversion included.\n")
+    show(output)
+
+
+def show(output: Path) -> None:
+    """Write the page of an evaluation, and tell where it and the figures are."""
+    from melgan_vc.evaluation import evaluation_page, report
+
     try:
         say(f"Look and listen: {evaluation_page.write(output, [output])}")
     except UserError as error:  # such as a folder in its place: the figures are written, and worth more
         log.warning("warning: %s was not written: %s", output / report.PAGE, error)
     say(f"all figures: {output / report.ROWS}")
+
+
+def matching_pitch(bundle: "Bundle", inverter: "Synthesis", cfg: DictConfig) -> "OfflineConverter":
+    """Return a converter for speakers other than the trained source, which shifts each from their own pitch."""
+    from melgan_vc.inference.converter import MATCH, Converter
+    from melgan_vc.inference.offline import OfflineConverter
+
+    return OfflineConverter(Converter(bundle, cfg.device, overlap=cfg.overlap, pitch=MATCH), inverter)
+
+
+def described(cfg: DictConfig, bundle: "Bundle", material: "Material") -> dict[str, Any]:
+    """Return what a record says of the settings, the bundle and the material before anything is converted."""
+    return {
+        "bundle": str(cfg.bundle),
+        "parallel": material.parallel,
+        "split": cfg.split,
+        "places": dict(material.places),
+        "seconds": cfg.seconds,
+        "audio": asdict(bundle.audio),
+        "overlap": cfg.overlap,
+        **({} if bundle.pitch is None else {"pitch_shift": asdict(bundle.pitch)}),
+        "baselines_from": "training recordings" if material.training else "held-out recordings",
+        "data_report": material.report,
+    }
 
 
 def recogniser_builder(cfg: DictConfig) -> "Callable[[], Recognise] | None":
