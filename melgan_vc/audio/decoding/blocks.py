@@ -102,11 +102,12 @@ def checked(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
     """
     count = 0
     for block in blocks:
-        bad = block.size - int(np.count_nonzero(np.isfinite(block)))
-        if bad:
+        bad = ~np.isfinite(block)
+        if bad.any():
+            first = (count + int(bad.any(axis=1).argmax())) / rate
             raise UnusableError(
-                f"{bad} of {block.size} samples are NaN or infinite, {count / rate:.0f} s from the start; repair or "
-                "re-export the recording"
+                f"{bad.sum()} of {block.size} samples are NaN or infinite, the first {first:.2f} s from the start; "
+                "repair or re-export the recording"
             )
         count += len(block)
         yield block
